@@ -50,7 +50,8 @@ struct KlTensor {
 
   KlTensor *base;     /* the tensor this one is a view of, else NULL; never itself a view */
   KlBuffer *buf;      /* memory: the mapped file of a weight, a state buffer, or the workspace once planned */
-  size_t offset;      /* bytes into buf (for a view: already added) */
+  size_t offset;      /* bytes into buf, once planned (kl_bind keeps that of a view up to date) */
+  size_t view_offset; /* views: bytes from the start of base */
   bool input, output; /* kept for the whole run */
   const char *name;   /* for messages; may be NULL */
 
@@ -68,6 +69,8 @@ bool kl_same_shape(const KlTensor *a, const KlTensor *b);
 static inline void *kl_data(const KlTensor *t) {
   return t && t->buf && t->buf->host ? (char *)t->buf->host + t->offset : NULL;
 }
+/* A view takes buffer and offset from its base; anything else is left alone. */
+void kl_bind(KlTensor *t);
 /* "linear f32[1280,1536]"; for messages. Returns out. */
 char *kl_describe(const KlTensor *t, char *out, size_t n);
 const char *kl_op_name(KlOp op);
