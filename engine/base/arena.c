@@ -14,12 +14,12 @@ enum { BLOCK = 32 * 1024 };
 
 void *kl_arena_alloc(KlArena *a, size_t n, size_t size) {
   size_t bytes, whole;
-  if (!kl_mul(n, size, &bytes) || !kl_add(bytes, 15, &bytes)) return NULL;
+  if (!kl_size_mul(n, size, &bytes) || !kl_size_add(bytes, 15, &bytes)) return NULL;
   bytes &= ~(size_t)15;
   if (!bytes) bytes = 16;
   if (!a->head || a->head->size - a->head->used < bytes) {
     size_t room = bytes > BLOCK ? bytes : BLOCK;
-    if (!kl_add(room, sizeof(Block), &whole)) return NULL;
+    if (!kl_size_add(room, sizeof(Block), &whole)) return NULL;
     Block *b = kl_alloc(whole, 1);
     if (!b) return NULL;
     *b = (Block){.next = a->head, .size = room};

@@ -16,13 +16,13 @@ static bool must_fail(void) {
 
 void kl_mem_fail_after(long n) { atomic_store(&fail_after, n); }
 
-bool kl_mul(size_t a, size_t b, size_t *out) {
+bool kl_size_mul(size_t a, size_t b, size_t *out) {
   if (!__builtin_mul_overflow(a, b, out)) return true;
   *out = SIZE_MAX;
   return false;
 }
 
-bool kl_add(size_t a, size_t b, size_t *out) {
+bool kl_size_add(size_t a, size_t b, size_t *out) {
   if (!__builtin_add_overflow(a, b, out)) return true;
   *out = SIZE_MAX;
   return false;
@@ -30,7 +30,7 @@ bool kl_add(size_t a, size_t b, size_t *out) {
 
 void *kl_alloc(size_t n, size_t size) {
   size_t bytes;
-  if (!kl_mul(n, size, &bytes) || !kl_add(bytes, KL_ALIGN - 1, &bytes) || must_fail()) return NULL;
+  if (!kl_size_mul(n, size, &bytes) || !kl_size_add(bytes, KL_ALIGN - 1, &bytes) || must_fail()) return NULL;
   bytes -= bytes % KL_ALIGN;
   return aligned_alloc(KL_ALIGN, bytes ? bytes : KL_ALIGN);
 }
@@ -61,7 +61,7 @@ bool kl_grow(void *data_pp, size_t *cap, size_t need, size_t size) {
   if (need <= *cap) return true;
   size_t next = *cap < 8 ? 8 : *cap;
   while (next < need)
-    if (!kl_add(next, next / 2, &next)) return false;
+    if (!kl_size_add(next, next / 2, &next)) return false;
   void *fresh = kl_alloc(next, size), *old;
   if (!fresh) return false;
   memcpy(&old, data_pp, sizeof old);

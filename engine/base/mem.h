@@ -1,6 +1,6 @@
 /* Memory: checked sizes, aligned blocks that may fail, the process's own figures.
  *
- * Every size that comes from a file, a shape or a user goes through kl_mul/kl_add. All heap memory of the engine
+ * Every size that comes from a file, a shape or a user goes through kl_size_mul/kl_size_add. All heap memory of the engine
  * comes from here, so that tests can fail the n-th allocation (kl_mem_fail_after). Thread-safe. */
 #pragma once
 
@@ -11,8 +11,8 @@
 #define KL_ALIGN 64 /* bytes; every block of kl_alloc is aligned so: a cache line, an AVX-512 register */
 
 /* *out = a * b or a + b; false on overflow, and *out is then SIZE_MAX. */
-bool kl_mul(size_t a, size_t b, size_t *out);
-bool kl_add(size_t a, size_t b, size_t *out);
+bool kl_size_mul(size_t a, size_t b, size_t *out);
+bool kl_size_add(size_t a, size_t b, size_t *out);
 
 /* n * size bytes, aligned to KL_ALIGN, zeroed by kl_calloc. NULL on overflow or lack of memory; n*size = 0 gives
  * a block of KL_ALIGN bytes. Freed by kl_free, which takes a pointer to the pointer and clears it. */

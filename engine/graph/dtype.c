@@ -33,7 +33,7 @@ bool kl_dtype_is_quantised(KlDtype t) {
 
 bool kl_dtype_bytes(KlDtype t, size_t n, size_t *bytes) {
   if (n % info[t].block) return false;
-  return kl_mul(n / info[t].block, info[t].bytes, bytes);
+  return kl_size_mul(n / info[t].block, info[t].bytes, bytes);
 }
 
 static inline uint32_t bits_of(float x) {

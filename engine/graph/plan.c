@@ -15,7 +15,7 @@ typedef struct {
 } Space;
 
 static bool take(Space *s, size_t bytes, size_t *offset) {
-  if (!kl_add(bytes, KL_ALIGN - 1, &bytes)) return false;
+  if (!kl_size_add(bytes, KL_ALIGN - 1, &bytes)) return false;
   bytes &= ~(size_t)(KL_ALIGN - 1);
   if (!bytes) bytes = KL_ALIGN;
   size_t best = SIZE_MAX;

@@ -64,7 +64,7 @@ bool kl_tensor_set(KlTensor *t, KlDtype dtype, int ndim, const int64_t *shape) {
     t->shape[i] = shape[i];
     t->stride[i] = (int64_t)n;
     /* Sizes stay checked when a dimension is 0, so that strides never overflow. */
-    if (!kl_mul(n, shape[i] ? (size_t)shape[i] : 1, &n) || n > INT64_MAX / 8) return false;
+    if (!kl_size_mul(n, shape[i] ? (size_t)shape[i] : 1, &n) || n > INT64_MAX / 8) return false;
   }
   return kl_tensor_bytes(t, &bytes);
 }

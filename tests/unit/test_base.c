@@ -31,11 +31,11 @@ static void test_err(void) {
 
 static void test_sizes(void) {
   size_t n;
-  g_assert_true(kl_mul(6, 7, &n));
+  g_assert_true(kl_size_mul(6, 7, &n));
   g_assert_cmpuint(n, ==, 42);
-  g_assert_false(kl_mul(SIZE_MAX / 2, 3, &n));
+  g_assert_false(kl_size_mul(SIZE_MAX / 2, 3, &n));
   g_assert_cmpuint(n, ==, SIZE_MAX);
-  g_assert_false(kl_add(SIZE_MAX, 1, &n));
+  g_assert_false(kl_size_add(SIZE_MAX, 1, &n));
   g_assert_null(kl_alloc(SIZE_MAX / 2, 4));
   void *p = kl_alloc(3, 5);
   g_assert_cmpuint((uintptr_t)p % KL_ALIGN, ==, 0);
