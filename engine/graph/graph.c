@@ -95,7 +95,7 @@ KlTensor *kl_state(KlGraph *g, KlBuffer *buf, size_t offset, KlDtype dtype, int 
   KlTensor *t = leaf(g, dtype, ndim, shape);
   if (!t) return NULL;
   size_t bytes, end;
-  if (!kl_tensor_bytes(t, &bytes) || !kl_add(offset, bytes, &end) || end > buf->bytes || offset % 16)
+  if (!kl_tensor_bytes(t, &bytes) || !kl_size_add(offset, bytes, &end) || end > buf->bytes || offset % 16)
     return fail_with(g, "state", "does not fit its buffer", t, NULL);
   t->buf = buf;
   t->offset = offset;
