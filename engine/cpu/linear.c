@@ -1,0 +1,14 @@
+#include "engine/cpu/matmul.h"
+
+static bool supports(const KlCpu *c, const KlTensor *node) {
+  KlDtype x = node->src[KL_MM_X]->dtype;
+  return (x == KL_F32 || x == KL_BF16) && (node->dtype == KL_F32 || node->dtype == KL_BF16);
+}
+
+static size_t scratch(const KlCpu *c, const KlTensor *node) { return kl_linear_scalar_scratch(c, node); }
+
+static bool run(KlCpu *c, KlTensor *node, void *mem, const KlCancel *cancel, KlErr *err) {
+  return kl_linear_scalar_run(c, node, mem, cancel, err);
+}
+
+const KlCpuOp kl_cpu_linear = {supports, scratch, NULL, run};
