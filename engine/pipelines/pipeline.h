@@ -9,13 +9,11 @@
 #include "engine/base/cancel.h"
 #include "engine/base/err.h"
 #include "engine/base/progress.h"
+#include "engine/graph/backend.h"
+#include "engine/sampling/schedule.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-typedef enum { KL_SOLVER_EULER, KL_SOLVER_UNIPC, KL_SOLVER_DPMPP, KL_SOLVER_FEW_STEP } KlSolver;
-bool kl_solver_parse(const char *name, KlSolver *out); /* "euler", "unipc", "dpm++", "few-step" */
-const char *kl_solver_name(KlSolver s);
 
 /* Where the parts of a model lie. Paths are borrowed for the call. */
 typedef struct {
@@ -64,7 +62,6 @@ typedef struct {
 } KlT2vPlan;
 
 typedef struct KlT2v KlT2v;
-typedef struct KlBackend KlBackend;
 
 /* Reads the headers only. Checks every parameter against the model: KL_ERR_INVALID says which and what would do;
  * KL_ERR_OOM: does not fit memory_budget (message has both figures). */
@@ -82,12 +79,15 @@ typedef struct {
   int index;             /* chunk number from 0 */
   int64_t first_frame;   /* video frame at which the chunk starts */
   int frames;            /* video frames in it */
+  bool partial;          /* only so far as one more denoising step of a clip that is sampled as a whole: nothing to decode
+                            yet, but the state can be saved; call kl_t2v_sample again */
   int latent_frames, channels, height, width; /* of latents */
   const float *latents;  /* [latent_frames, channels, height, width], owned by the run until the next call */
-  double drift_mean, drift_var; /* mean over channels of |mean - mean_0| and |var/var_0 - 1| against chunk 0 */
+  double drift_mean, drift_var; /* against chunk 0: mean over channels of |mean - mean_0| / sd_0 and |ln(var / var_0)| */
 } KlChunk;
 
-/* Samples the next chunk. After the last: returns true with out->frames = 0. */
+/* Samples the next chunk. After the last: returns true with out->frames = 0 and out->partial = false.
+ * KL_ERR_FORMAT: the model produced values that are not finite. */
 bool kl_t2v_sample(KlT2v *t, KlChunk *out, const KlCancel *cancel, const KlProgressSink *progress, KlErr *err);
 /* Decodes the chunk just sampled (or given, kl_t2v_restore): frame is called in order with [height, width, 3] f32 RGB
  * 0..1 and may stop the decoding by returning false with *err set. */
@@ -101,6 +101,7 @@ bool kl_t2v_save(const KlT2v *t, void *bytes, size_t n, KlErr *err);
 /* In a freshly opened run with the same parameters: goes on after the chunk the state was saved at.
  * KL_ERR_FORMAT: not such a state. */
 bool kl_t2v_load(KlT2v *t, const void *bytes, size_t n, KlErr *err);
-/* In a freshly opened run: chunk `index` of the finished latents is given instead of sampled (to decode again for
- * another container, or to branch); decode follows as usual. Call in order from 0. */
-bool kl_t2v_replay(KlT2v *t, const float *latents, KlChunk *out, const KlCancel *cancel, KlErr *err);
+/* In a freshly opened run: the next chunk's finished latents are given instead of sampled; decode follows as usual. Call
+ * in order from chunk 0. rebuild: the caches are made again too, so that sampling can go on from here (to branch);
+ * without it only decoding is possible (for another container) until kl_t2v_load. */
+bool kl_t2v_replay(KlT2v *t, const float *latents, bool rebuild, KlChunk *out, const KlCancel *cancel, KlErr *err);

@@ -113,6 +113,33 @@ void kl_solver_step(KlSolverRun *r, float *x, const float *v, const float *noise
   r->step++;
 }
 
+size_t kl_solver_state_bytes(const KlSolverRun *r) { return 2 * sizeof(int) + 4 * r->n * sizeof(float); }
+
+void kl_solver_save(const KlSolverRun *r, void *bytes) {
+  char *to = bytes;
+  int position[2] = {r->step, r->order};
+  size_t n = r->n * sizeof(float);
+  memcpy(to, position, sizeof position);
+  memcpy(to + sizeof position, r->x0, n);
+  memcpy(to + sizeof position + n, r->before, n);
+  memcpy(to + sizeof position + 2 * n, r->last, 2 * n);
+}
+
+bool kl_solver_load(KlSolverRun *r, const void *bytes, size_t size) {
+  const char *from = bytes;
+  int position[2];
+  size_t n = r->n * sizeof(float);
+  if (size != kl_solver_state_bytes(r)) return false;
+  memcpy(position, from, sizeof position);
+  if (position[0] < 0 || position[0] >= r->schedule->steps || position[1] < 0 || position[1] > 2) return false;
+  r->step = position[0];
+  r->order = position[1];
+  memcpy(r->x0, from + sizeof position, n);
+  memcpy(r->before, from + sizeof position + n, n);
+  memcpy(r->last, from + sizeof position + 2 * n, 2 * n);
+  return true;
+}
+
 void kl_guide(const float *cond, const float *uncond, double scale, float *out, size_t n) {
   for (size_t i = 0; i < n; i++)
     out[i] = (float)((double)uncond[i] + scale * ((double)cond[i] - (double)uncond[i]));

@@ -1,0 +1,65 @@
+/* Inside of the text-to-video pipeline: one run. text_to_video.c opens and decodes, t2v_sample.c samples (chunk-causal
+ * and whole clips), t2v_state.c stores and restores. */
+#pragma once
+
+#include "engine/models/vae.h"
+#include "engine/models/wan_dit.h"
+#include "engine/pipelines/pipeline.h"
+#include "engine/sampling/solver.h"
+#include "engine/stream/chunks.h"
+#include "engine/stream/drift.h"
+#include "engine/stream/windows.h"
+
+enum { KL_T2V_CLIP_FRAMES = 21 }; /* what bidirectional Wan checkpoints were trained on: 81 video frames */
+
+struct KlT2v {
+  KlT2vParams p; /* own copies of everything it points to */
+  KlT2vPlan plan;
+  KlBackend *backend;
+  KlWeights *wan_weights, *vae_weights;
+  KlWan *wan;
+  KlVae *vae;
+  KlVaeInfo vae_info;
+  KlWanConfig config;
+  KlVaeDecoder *decoder;
+
+  int height, width;            /* of latents */
+  size_t frame_elems;           /* elements of one latent frame */
+  int chunk_latents;            /* latent frames a chunk */
+  size_t vae_budget;            /* bytes for decoding, 0: no limit */
+  int branches;                 /* 2: with guidance */
+  KlWanText **texts, *negative; /* one for each prompt */
+  float *first_latent;          /* the given first frame, encoded; NULL: none */
+
+  KlSchedule schedule;
+  KlSolverRun *solver;
+  float *velocity[2], *noise;
+
+  /* Position. `span` and `latents` are of the chunk sampled last; `next` is the one to sample. */
+  int next;
+  bool has_chunk, weights_dropped, can_sample;
+  KlSpan span;
+  float *latents;
+  KlLatentStats anchor;
+
+  /* chunk-causal */
+  KlWanStream *stream;
+  int prompt_now;
+  float *cached; /* clean latents of the frames in the cache, in its order */
+  int n_cached, cap_cached;
+
+  /* whole clips */
+  float *whole; /* [all latent frames] */
+  bool whole_done;
+};
+
+void kl_t2v_prompt_texts(KlT2v *t, int prompt, KlWanText *texts[2]);
+bool kl_t2v_sample_causal(KlT2v *t, const KlCancel *cancel, const KlProgressSink *progress, KlErr *err);
+/* One denoising step of the whole latent; sets whole_done after the last. */
+bool kl_t2v_sample_clip(KlT2v *t, const KlCancel *cancel, const KlProgressSink *progress, KlErr *err);
+/* Writes a finished chunk into the cache (causal) and takes it into the books. */
+bool kl_t2v_commit_causal(KlT2v *t, const KlCancel *cancel, KlErr *err);
+/* Makes the decoder on first need (a clip gives back its transformer first). */
+bool kl_t2v_need_decoder(KlT2v *t, KlErr *err);
+/* The prompt in force at a video frame. */
+int kl_t2v_prompt_at(const KlT2v *t, int64_t frame);
