@@ -92,7 +92,7 @@ static double gaussian_error(KlSolver solver, int steps) {
 }
 
 static void test_solvers(void) {
-  g_assert_cmpfloat(gaussian_error(KL_SOLVER_EULER, 50), <, 0.03);
+  g_assert_cmpfloat(gaussian_error(KL_SOLVER_EULER, 50), <, 0.04);
   g_assert_cmpfloat(gaussian_error(KL_SOLVER_UNIPC, 20), <, 0.004);
   g_assert_cmpfloat(gaussian_error(KL_SOLVER_DPMPP, 20), <, 0.01);
   /* Higher order pays. */
