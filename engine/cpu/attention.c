@@ -1,10 +1,14 @@
+#include "engine/cpu/attention/attention.h"
+
 #include "engine/cpu/cpu.h"
 
-/* Placeholder until the attention kernels land. */
-static bool supports(const KlCpu *c, const KlTensor *node) { return false; }
-
-static bool run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel *cancel, KlErr *err) {
-  return kl_fail(err, KL_ERR_UNSUPPORTED, "attention is not built");
+static size_t scratch(const KlCpu *c, const KlTensor *node) {
+  return kl_attention_scratch(node, kl_cpu_threads(c), c->level);
 }
 
-const KlCpuOp kl_cpu_attention = {supports, NULL, NULL, run};
+static bool run(KlCpu *c, KlTensor *node, void *memory, const KlCancel *cancel, KlErr *err) {
+  if (kl_attention_run(node, c->pool, c->level, memory, cancel)) return true;
+  return kl_fail(err, KL_ERR_CANCELLED, "cancelled");
+}
+
+const KlCpuOp kl_cpu_attention = {NULL, scratch, NULL, run};
