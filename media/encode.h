@@ -21,13 +21,12 @@
 
 #include "engine/base/cancel.h"
 #include "engine/base/err.h"
+#include "media/bounds.h"
 #include "media/sink.h"
 #include "media/tags.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-#define KL_MEDIA_MAX_EDGE 16384 /* pixels, in and out */
 
 typedef enum {
   KL_CONTAINER_NONE,
@@ -116,7 +115,7 @@ bool kl_encoder_push_f32(KlEncoder *e, const float *rgb, KlErr *err);
 /* Ends the chunk (at least one frame): all its bytes have gone to the sink. */
 bool kl_encoder_chunk_end(KlEncoder *e, KlErr *err);
 
-/* Writes what ends the file (GIF: one byte, APNG, PNG: IEND, WebM and MP4: nothing). May be called on a fresh
+/* Writes what ends the file (GIF: one byte, APNG: IEND, the others: nothing). May be called on a fresh
  * encoder, when the last chunk was committed but the end was not. PNG sequence: nothing. */
 bool kl_encoder_finish(KlEncoder *e, KlErr *err);
 
