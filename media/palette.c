@@ -160,14 +160,15 @@ bool kl_palette_choose(KlPalette *p, const uint8_t *rgb, size_t n, KlErr *err) {
       box[best].var[0] = box[best].var[1] = box[best].var[2] = 0; /* one cell: as fine as it gets */
   }
   p->size = 0;
-  double spread = 0; /* within the boxes: how coarse the palette is, and so how much dither hides it */
+  double spread = 0; /* within the boxes (and, below, within a cell of 8 levels): how coarse the palette is,
+                        and so how much dither hides it */
   for (int i = 0; i < boxes; i++) {
     spread += box[i].var[0] + box[i].var[1] + box[i].var[2];
     if (box[i].weight <= 0) continue;
     for (int k = 0; k < 3; k++) p->colour[p->size][k] = (uint8_t)(int)(box[i].mean[k] + 0.5);
     p->size++;
   }
-  p->dither = (int)fmin(8 * 32, 32 * 1.25 * sqrt(fmax(0, spread) / (3.0 * (double)n)));
+  p->dither = (int)fmin(8 * 32, 48 * sqrt(64.0 / 12 + fmax(0, spread) / (3.0 * (double)n)));
   kl_free(&box);
   return true;
 }
