@@ -1,5 +1,7 @@
 /* The vectors of flash.h with AVX-512: a register tile of 6 x 4 vectors leaves 8 of 32 registers for
  * operands. */
+#pragma once
+
 #define W 16
 #define MR 6
 #define NR 4

@@ -11,6 +11,8 @@
  *   keys  per segment [groups][du][keys of a group]  a group is NR W keys, the last one fewer, a multiple of
  * W vals  per tile of TILE keys [column groups][key units][columns of a group] so that both products run
  * through memory in one direction: each step reads nr vectors and broadcasts mr units. */
+#pragma once
+
 #include "engine/cpu/attention/args.h"
 
 #include <math.h>
