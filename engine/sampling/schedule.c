@@ -21,11 +21,11 @@ bool kl_schedule_init(KlSchedule *s, KlSolver solver, int steps, double shift, K
   /* The reference's UniPC begins one training step below pure noise (0.999, rounded to f32). */
   double top = solver == KL_SOLVER_UNIPC ? (double)0.999f : 1;
   for (int i = 0; i < steps; i++) {
-    double v = top * (steps - i) / steps;
+    double v = i * (-top / steps) + top; /* numpy's linspace to the last bit: it decides what truncation gives */
     s->sigma[i] = shift * v / (1 + (shift - 1) * v);
     double t = 1000 * s->sigma[i];
     bool whole = solver == KL_SOLVER_UNIPC || solver == KL_SOLVER_DPMPP;
-    s->timestep[i] = whole ? floor(t + 1e-9) : t;
+    s->timestep[i] = whole ? floor(t) : t;
   }
   s->sigma[steps] = 0;
   return true;
