@@ -1,21 +1,43 @@
-/* Golden cases: networks against outputs of the public reference implementations (shared/golden, its README).
- *
- * A case opens NAME.weights.safetensors and NAME.case.safetensors of `dir`, runs on `backend` and hands each
- * output to kl_golden_compare; it returns false only where it could not run at all. */
+/* kl-golden: runs the reference cases of a folder and prints a line a tensor: case, tensor, relative error, pass or
+ * fail. A case file (case_*.c) has one function a network: it opens the files of g->name, runs, and hands each result
+ * to golden_compare. New network: such a function and a line in the table of kl_golden.c. */
 #pragma once
 
-#include "engine/base/err.h"
+#include "engine/formats/weights.h"
 #include "engine/graph/backend.h"
 
+#include <stddef.h>
+
 typedef struct {
-  const char *dir;
+  const char *dir;  /* where the files are */
+  const char *name; /* the case: files NAME.case.safetensors and, where there are weights, NAME.weights.safetensors */
   KlBackend *backend;
-  double limit; /* allowed ||out - ref|| / ||ref||: 1e-4 for f32, 2e-2 for bf16 */
+  double tolerance; /* of a result that went through matrix products: 1e-4 in f32, 2e-2 in bf16 */
   int compared, failed;
-} KlGolden;
+} Golden;
 
-/* Prints "CASE OUTPUT error E limit L ok|FAILED" and counts. Non-finite values fail. */
-void kl_golden_compare(KlGolden *g, const char *name, const char *output, const float *out, const float *ref,
-                       size_t n);
+/* Opens DIR/NAME.case.safetensors and DIR/NAME.weights.safetensors (weights NULL: not wanted). False: reported. */
+bool golden_open(Golden *g, KlWeights **cases, KlWeights **weights);
+/* The f32 values of a tensor of the case file; *n (may be NULL): how many. NULL: absent or another type, which is
+ * reported unless optional. Belongs to the file. */
+const float *golden_values(Golden *g, KlWeights *cases, const char *tensor, bool optional, size_t *n);
+const float *golden_valuesf(Golden *g, KlWeights *cases, bool optional, size_t *n, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+/* Prints the line: ||got - want|| / ||want|| against g->tolerance, or against one of its own. */
+void golden_compare(Golden *g, const char *tensor, const float *got, const float *want, size_t n);
+void golden_compare_within(Golden *g, const char *tensor, const float *got, const float *want, size_t n,
+                           double tolerance);
+/* A case that could not be run is a failed line. */
+void golden_error(Golden *g, const char *tensor, const KlErr *err);
+/* Memory or exit: this is a test program. */
+void *golden_alloc(size_t n, size_t size);
+/* [a, b, n] to [b, a, n]: channels first to frames first and back. */
+void golden_swap(const float *from, size_t a, size_t b, size_t n, float *to);
 
-bool kl_golden_vae(KlGolden *g, KlErr *err);
+void golden_wan(Golden *g);        /* wan_t2v, wan_vace */
+void golden_wan_causal(Golden *g);
+void golden_umt5(Golden *g);
+void golden_schedules(Golden *g);
+void golden_wan_vae(Golden *g);
+void golden_taehv(Golden *g);
+void golden_tokenizer(Golden *g);  /* the folder DIR/tokenizer */
