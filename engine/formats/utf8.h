@@ -9,6 +9,7 @@
  */
 static inline int kl_utf8_next(const char *s, size_t n, uint32_t *cp) {
   const unsigned char *p = (const unsigned char *)s;
+  *cp = 0;
   if (p[0] < 0x80) {
     *cp = p[0];
     return 1;
