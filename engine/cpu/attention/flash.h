@@ -9,7 +9,7 @@
  * Units are moved as float whatever they hold. Packed layouts, of one head, in units:
  *   q     [rows][du]                                 du = units of a row
  *   keys  per segment [groups][du][keys of a group]  a group is NR W keys, the last one fewer, a multiple of
- * W vals  per tile of TILE keys [column groups][key units][columns of a group] so that both products run
+ * W vals  per tile of keys [column groups][key units][columns of a group] so that both products run
  * through memory in one direction: each step reads nr vectors and broadcasts mr units. */
 #pragma once
 
@@ -18,7 +18,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TILE = 256, BLOCK = 96, GROUP = NR * W };
+enum { TILE = 512, MASKED_TILE = 256, BLOCK = 96, GROUP = NR * W };
 
 typedef uint16_t __attribute__((may_alias)) Half;
 
@@ -26,7 +26,7 @@ typedef struct {
   const KlAttn *a;
   int64_t du, dv;                   /* units of a row of q and k; columns of v, a multiple of W */
   int64_t keys;                     /* padded keys of all segments */
-  int64_t tiles;                    /* of all segments */
+  int64_t tile, tiles;              /* of all segments */
   int64_t rows, blocks;             /* queries a task; tasks a head */
   int64_t heads, first_head;        /* packed at a time; the first one packed now */
   int64_t seg_at[KL_ATTN_SEGMENTS]; /* padded keys before the segment */
@@ -67,7 +67,7 @@ static size_t carve(size_t *at, int64_t floats) {
 
 static Work work_of(const Job *job, int worker, size_t *bytes) {
   size_t at = 0;
-  int64_t ld = job->a->normaliser == KL_ATTN_ENTMAX15 ? job->keys : TILE;
+  int64_t ld = job->a->normaliser == KL_ATTN_ENTMAX15 ? job->keys : job->tile;
   /* rows of scores 4 KiB apart would fight for the same cache sets */
   ld += W;
   size_t q = carve(&at, job->rows * job->du), o = carve(&at, job->rows * job->dv),
@@ -82,10 +82,12 @@ static Work work_of(const Job *job, int worker, size_t *bytes) {
 
 static Job plan(const KlAttn *a, int threads, char *scratch, size_t *bytes) {
   Job job = {.a = a, .du = (a->d + UNIT - 1) / UNIT, .dv = up(a->d, W)};
+  job.tile =
+      a->allow ? MASKED_TILE : TILE; /* smaller tiles are skipped more often, larger ones are 7 % faster */
   for (int s = 0; s < a->segments; s++) {
     job.seg_at[s] = job.keys;
     job.keys += up(a->seg[s].n, W);
-    job.tiles += (a->seg[s].n + TILE - 1) / TILE;
+    job.tiles += (a->seg[s].n + job.tile - 1) / job.tile;
   }
   /* a task is at most a billion operations */
   job.rows = min64(BLOCK, 1000000000 / (4 * job.keys * job.dv + 1) / MR * MR);
@@ -117,9 +119,9 @@ static Job plan(const KlAttn *a, int threads, char *scratch, size_t *bytes) {
 static Tile tile_of(const Job *job, int64_t number, int64_t head) {
   const KlAttn *a = job->a;
   int s = 0;
-  for (int64_t n; number >= (n = (a->seg[s].n + TILE - 1) / TILE); s++) number -= n;
+  for (int64_t n; number >= (n = (a->seg[s].n + job->tile - 1) / job->tile); s++) number -= n;
   const KlAttnSeg *seg = &a->seg[s];
-  int64_t at = number * TILE, n = min64(TILE, seg->n - at), padded_at = job->seg_at[s] + at;
+  int64_t at = number * job->tile, n = min64(job->tile, seg->n - at), padded_at = job->seg_at[s] + at;
   return (Tile){seg,
                 at,
                 n,
@@ -259,7 +261,8 @@ static inline __attribute__((always_inline)) void product(const int mr, const in
   { product_##mr##_1, product_##mr##_2 }
 #endif
 PRODUCTS(1)
-PRODUCTS(2) PRODUCTS(3) PRODUCTS(4) PRODUCTS(5) PRODUCTS(6) static const Product products[MR][NR] = {
+PRODUCTS(2)
+PRODUCTS(3) PRODUCTS(4) PRODUCTS(5) PRODUCTS(6) static const Product products[MR][NR] = {
     ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6)};
 
 /* s[mr][padded] = q k^T */
@@ -306,7 +309,7 @@ static Sight sight(const KlAttn *a, const Tile *t, int64_t first, int64_t rows) 
 
 static void hide(const KlAttn *a, const Tile *t, int64_t first, int mr, float *s, int64_t ld) {
   const int32_t *ql = a->q_labels + first, *kl = t->seg->labels + t->at;
-  float add[TILE];
+  float add[MASKED_TILE];
   for (int r = 0; r < mr; r++) {
     if (r == 0 || ql[r] != ql[r - 1])
       for (int64_t j = 0; j < t->n; j++) add[j] = kl_attn_visible(a, ql[r], kl[j]) ? 0.0f : -INFINITY;
