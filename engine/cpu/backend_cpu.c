@@ -2,6 +2,7 @@
 #include "engine/cpu/backend_cpu.h"
 
 #include "engine/cpu/cpu.h"
+#include "engine/cpu/dnn.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@ enum { MAP_FROM = 1 << 20 };
 
 static void cpu_free(KlBackend *b) {
   KlCpu *c = kl_cpu(b);
+  kl_dnn_free(&c->dnn);
   kl_pool_free(&c->pool);
   kl_free(&c);
 }
@@ -80,6 +82,7 @@ static size_t scratch(const KlBackend *b, const KlTensor *node) {
 
 static bool prepare(KlBackend *b, KlTensor *node, KlErr *err) {
   const KlCpuOp *op = kl_cpu_op(node->op);
+  kl_dnn_trim(kl_cpu(b)->dnn);
   return !op || !op->prepare || op->prepare(kl_cpu(b), node, err);
 }
 
@@ -138,7 +141,8 @@ bool kl_cpu_backend_new_at(int threads, KlDtype compute, KlCpuLevel level, KlBac
   c->level = level;
   /* The scalar level is the reference of either arithmetic; the vector levels use what the machine is good at. */
   c->base.compute = level == KL_CPU_AVX2 || level == KL_CPU_AVX512 ? KL_F32 : compute;
-  if (!kl_pool_new(threads, &c->pool, err)) {
+  if (!kl_pool_new(threads, &c->pool, err) ||
+      (level != KL_CPU_SCALAR && !kl_dnn_new(kl_cpu_threads(c), &c->dnn, err))) {
     cpu_free(&c->base);
     return false;
   }

@@ -23,12 +23,16 @@ static bool supports(const KlCpu *c, const KlTensor *node) {
   return x == KL_F32 || x == KL_BF16;
 }
 
-static size_t scratch(const KlCpu *c, const KlTensor *node) { return kl_conv_scalar_scratch(c, node); }
+static size_t scratch(const KlCpu *c, const KlTensor *node) {
+  return c->dnn ? kl_conv_dnn_scratch(c, node) : kl_conv_scalar_scratch(c, node);
+}
 
-static bool prepare(KlCpu *c, KlTensor *node, KlErr *err) { return kl_conv_scalar_prepare(c, node, err); }
+static bool prepare(KlCpu *c, KlTensor *node, KlErr *err) {
+  return c->dnn ? kl_conv_dnn_prepare(c, node, err) : kl_conv_scalar_prepare(c, node, err);
+}
 
 static bool run(KlCpu *c, KlTensor *node, void *mem, const KlCancel *cancel, KlErr *err) {
-  return kl_conv_scalar_run(c, node, mem, cancel, err);
+  return c->dnn ? kl_conv_dnn_run(c, node, mem, cancel, err) : kl_conv_scalar_run(c, node, mem, cancel, err);
 }
 
 const KlCpuOp kl_cpu_conv = {supports, scratch, prepare, run};

@@ -5,10 +5,14 @@ static bool supports(const KlCpu *c, const KlTensor *node) {
   return (x == KL_F32 || x == KL_BF16) && (node->dtype == KL_F32 || node->dtype == KL_BF16);
 }
 
-static size_t scratch(const KlCpu *c, const KlTensor *node) { return kl_linear_scalar_scratch(c, node); }
-
-static bool run(KlCpu *c, KlTensor *node, void *mem, const KlCancel *cancel, KlErr *err) {
-  return kl_linear_scalar_run(c, node, mem, cancel, err);
+static size_t scratch(const KlCpu *c, const KlTensor *node) {
+  return c->dnn ? kl_linear_dnn_scratch(c, node) : kl_linear_scalar_scratch(c, node);
 }
 
-const KlCpuOp kl_cpu_linear = {supports, scratch, NULL, run};
+static bool prepare(KlCpu *c, KlTensor *node, KlErr *err) { return !c->dnn || kl_linear_dnn_prepare(c, node, err); }
+
+static bool run(KlCpu *c, KlTensor *node, void *mem, const KlCancel *cancel, KlErr *err) {
+  return c->dnn ? kl_linear_dnn_run(c, node, mem, cancel, err) : kl_linear_scalar_run(c, node, mem, cancel, err);
+}
+
+const KlCpuOp kl_cpu_linear = {supports, scratch, prepare, run};

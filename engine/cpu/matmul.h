@@ -10,6 +10,14 @@ size_t kl_conv_scalar_scratch(const KlCpu *c, const KlTensor *node);
 bool kl_conv_scalar_prepare(KlCpu *c, KlTensor *node, KlErr *err);
 bool kl_conv_scalar_run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel *cancel, KlErr *err);
 
+size_t kl_linear_dnn_scratch(const KlCpu *c, const KlTensor *node);
+bool kl_linear_dnn_prepare(KlCpu *c, KlTensor *node, KlErr *err);
+bool kl_linear_dnn_run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel *cancel, KlErr *err);
+
+size_t kl_conv_dnn_scratch(const KlCpu *c, const KlTensor *node);
+bool kl_conv_dnn_prepare(KlCpu *c, KlTensor *node, KlErr *err);
+bool kl_conv_dnn_run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel *cancel, KlErr *err);
+
 /* Operands of linear and convolution in src. */
 enum { KL_MM_X, KL_MM_W, KL_MM_BIAS, KL_MM_HISTORY, KL_MM_RESIDUAL };
 
@@ -26,6 +34,11 @@ typedef struct KlPack {
 KlPack *kl_pack_find(const KlTensor *w, KlPackKind kind, KlDtype compute);
 /* Takes over `data`, also when it fails. Fails with KL_ERR_UNSUPPORTED if another backend holds w->pack. */
 bool kl_pack_add(KlTensor *w, KlPackKind kind, KlDtype compute, void *data, void (*data_free)(void *), KlErr *err);
+
+/* False: the tensor's pack is another backend's. */
+bool kl_pack_owned(const KlTensor *w);
+/* Like kl_alloc, in huge pages where that helps. For kl_free. */
+void *kl_big_alloc(size_t bytes);
 
 /* Sizes of a convolution. */
 typedef struct {

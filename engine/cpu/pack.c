@@ -1,4 +1,7 @@
+#define _GNU_SOURCE
 #include "engine/cpu/matmul.h"
+
+#include <sys/mman.h>
 
 static void pack_free(void *pack) {
   for (KlPack *p = pack; p;) {
@@ -9,6 +12,8 @@ static void pack_free(void *pack) {
     p = next;
   }
 }
+
+bool kl_pack_owned(const KlTensor *w) { return w->pack_free == pack_free; }
 
 KlPack *kl_pack_find(const KlTensor *w, KlPackKind kind, KlDtype compute) {
   if (w->pack_free != pack_free) return NULL;
@@ -32,4 +37,14 @@ bool kl_pack_add(KlTensor *w, KlPackKind kind, KlDtype compute, void *data, void
   w->pack = p;
   w->pack_free = pack_free;
   return true;
+}
+
+void *kl_big_alloc(size_t bytes) {
+  char *p = kl_alloc(bytes, 1);
+  const size_t huge = 2 << 20;
+  if (p && bytes >= 2 * huge) {
+    size_t skip = (huge - (uintptr_t)p % huge) % huge;
+    madvise(p + skip, (bytes - skip) / huge * huge, MADV_HUGEPAGE);
+  }
+  return p;
 }
