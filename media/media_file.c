@@ -39,6 +39,22 @@ static int refuse(AVFormatContext *fmt, AVIOContext **io, const char *url, int f
   return AVERROR(EPERM);
 }
 
+/* What the file is, by its first bytes alone; NULL with r set if FFmpeg does not know it. Lists of other
+ * files are not media, and text is no picture. */
+static const AVInputFormat *recognise(KlAvFile *f, int *r) {
+  static const char *const never[] = {"hls", "dash",       "concat", "imf",   "sdp",
+                                      "rtp", "ffmetadata", "tty",    "image2"};
+  const AVInputFormat *format = NULL;
+  *r = av_probe_input_buffer2(f->io, &format, "", NULL, 0, 0);
+  if (*r < 0) return NULL;
+  for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+    if (!strncmp(format->name, never[i], strlen(never[i]))) {
+      *r = AVERROR_INVALIDDATA;
+      return NULL;
+    }
+  return format;
+}
+
 static bool check_streams(const AVFormatContext *fmt, KlErr *err) {
   for (unsigned i = 0; i < fmt->nb_streams; i++) {
     const AVCodecParameters *p = fmt->streams[i]->codecpar;
@@ -80,7 +96,9 @@ bool kl_av_file_open(KlAvFile *f, const char *path, const KlCancel *cancel, KlEr
   f->fmt->flags |= AVFMT_FLAG_CUSTOM_IO;
   f->fmt->interrupt_callback = (AVIOInterruptCB){on_interrupt, f};
   f->fmt->io_open = refuse;
-  int r = avformat_open_input(&f->fmt, "", NULL, NULL);
+  int r;
+  const AVInputFormat *format = recognise(f, &r);
+  if (format) r = avformat_open_input(&f->fmt, "", format, NULL);
   if (r >= 0) {
     if (!check_streams(f->fmt, err)) goto out;
     r = avformat_find_stream_info(f->fmt, NULL);

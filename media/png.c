@@ -26,12 +26,18 @@ typedef struct {
   png_bytep *rows;
   KlErr *err;
   bool starved;    /* an allocation failed */
+  bool oversize;   /* one was refused */
   KlErrCode blame; /* code of an error that libpng itself finds */
 } Png;
 
 static void *png_alloc(png_structp png, png_alloc_size_t n) {
-  void *block = kl_alloc(n, 1);
-  if (!block) ((Png *)png_get_mem_ptr(png))->starved = true;
+  Png *p = png_get_mem_ptr(png);
+  /* libpng takes the word of a text chunk for its length; rows are far smaller than the limit */
+  void *block = p->data && n > TEXT_MAX + 1024 ? NULL : kl_alloc(n, 1);
+  if (!block) {
+    p->oversize = p->data && n > TEXT_MAX + 1024;
+    p->starved = !p->oversize;
+  }
   return block;
 }
 
@@ -43,6 +49,8 @@ static void on_error(png_structp png, const char *text) {
   Png *p = png_get_error_ptr(png);
   if (p->starved) /* whatever libpng calls it */
     kl_fail_oom(p->err);
+  else if (p->oversize)
+    kl_fail(p->err, p->blame, "damaged PNG: a text over %u MiB", KL_JOB_MAX >> 20);
   else
     kl_fail(p->err, p->blame, "%s: %s", p->blame == KL_ERR_FORMAT ? "damaged PNG" : "PNG", text);
   png_longjmp(png, 1);

@@ -139,14 +139,23 @@ bool kl_media_read_job(const char *path, char **json, bool *synthetic, KlErr *er
   KlAvFile f = {.fd = -1};
   bool ok = false, marked = false;
   *json = NULL;
-  if (!kl_read_head(path, HEAD_MAX, &head, err)) goto out;
-  if (head.n >= 8 && !memcmp(head.data, "\x89PNG\r\n\x1A\n", 8)) {
-    if (!kl_png_read_part(head.data, head.n, false, &png, err)) goto out;
+  if (!kl_read_head(path, 16, &head, err)) goto out;
+  bool is_png = head.n >= 8 && !memcmp(head.data, "\x89PNG\r\n\x1A\n", 8);
+  bool is_gif = head.n >= 6 && (!memcmp(head.data, "GIF89a", 6) || !memcmp(head.data, "GIF87a", 6));
+  if ((is_png || is_gif) && !kl_read_head(path, HEAD_MAX, &head, err)) goto out;
+  if (is_png) {
+    if (!kl_png_read_part(head.data, head.n, false, &png, err)) {
+      kl_fail_prefix(err, "%s", path);
+      goto out;
+    }
     *json = png.job_json;
     png.job_json = NULL;
     marked = png.synthetic;
-  } else if (head.n >= 6 && (!memcmp(head.data, "GIF89a", 6) || !memcmp(head.data, "GIF87a", 6))) {
-    if (!kl_gif_read_tags(head.data, head.n, json, &marked, err)) goto out;
+  } else if (is_gif) {
+    if (!kl_gif_read_tags(head.data, head.n, json, &marked, err)) {
+      kl_fail_prefix(err, "%s", path);
+      goto out;
+    }
   } else {
     if (!kl_av_file_open(&f, path, NULL, err) || !kl_tags_from_dict(f.fmt->metadata, json, &marked, err))
       goto out;
