@@ -72,6 +72,8 @@ static bool build(KlVaeNet *n, int which, bool decode, int height, int width, Kl
         kl_input(g, "frames", KL_F32, KL_SHAPE(frames, (int64_t)height * s, (int64_t)width * s, 3));
     n->out[which] = kl_output(g, v->arch->encode(&b, n->in[which]));
   }
+  if (!kl_graph_ok(g, err)) return false;
+  if (!n->out[which]) return kl_fail(err, KL_ERR_UNSUPPORTED, "%s: too many frames at once", v->arch->name);
   if (which == 1 && b.used != n->state_bytes)
     return kl_fail(err, KL_ERR_INVALID, "%s: the two graphs disagree about the state", v->arch->name);
   n->state_bytes = b.used;
