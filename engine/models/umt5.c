@@ -123,11 +123,13 @@ static KlTensor *block(const KlUmt5 *m, KlGraph *g, const Layer *l, KlTensor *x,
   KlDtype type = m->b->compute;
   int64_t n = x ? x->shape[0] : 0, heads = m->heads, d = m->inner / heads;
   KlTensor *y = norm(g, x, l->t[NORM1], type), *qkv[3];
+  /* Logits are not scaled down by sqrt(d), so queries and keys in bf16 would cost a tenth of the error budget. */
   for (int i = 0; i < 3; i++)
-    qkv[i] = kl_reshape(g, kl_linear(g, y, l->t[Q + i], NULL, KL_ACT_NONE, type), KL_SHAPE(n, heads, d));
+    qkv[i] = kl_reshape(g, kl_linear(g, y, l->t[Q + i], NULL, KL_ACT_NONE, KL_F32), KL_SHAPE(n, heads, d));
   KlAttention a = {.q = qkv[0], .rel_bias = bias, .scale = 1, .segments = 1};
   a.segment[0] = (KlAttnSegment){.k = qkv[1], .v = qkv[2]};
   y = kl_reshape(g, kl_attention(g, &a), KL_SHAPE(n, m->inner));
+  if (type != KL_F32) y = kl_cast(g, y, type);
   x = kl_gated_add(g, x, kl_linear(g, y, l->t[O], NULL, KL_ACT_NONE, KL_F32), NULL);
 
   y = norm(g, x, l->t[NORM2], type);

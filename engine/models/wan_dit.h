@@ -58,7 +58,8 @@ bool kl_wan_forward_plan(KlWan *m, int branches, int frames, int h, int w, size_
 /* ---- chunk by chunk ---- */
 typedef struct KlWanStream KlWanStream;
 
-/* branches: as above, each has its own cache. window_frames, sink_frames: 0 = the config's. */
+/* branches: as above, each has its own cache. window_frames, sink_frames: 0 = the config's;
+ * sink_frames -1: none. */
 bool kl_wan_stream_new(KlWan *m, int branches, int h, int w, int window_frames, int sink_frames, bool relative,
                        KlWanStream **out, KlErr *err);
 void kl_wan_stream_free(KlWanStream **s);

@@ -23,10 +23,12 @@ static int blocks(const KlWan *m) { return m->c.layers + m->vace_layers; }
 
 static int sink_frames(const KlWanStream *s) { return s->position < s->sink_slots ? s->position : s->sink_slots; }
 
-bool kl_wan_stream_new(KlWan *m, int branches, int h, int w, int window_frames, int sink_frames_, bool relative,
-                       KlWanStream **out, KlErr *err) {
+bool kl_wan_stream_new(KlWan *m, int branches, int h, int w, int window, int sink, bool relative, KlWanStream **out,
+                       KlErr *err) {
   *out = NULL;
-  int window = window_frames ? window_frames : m->c.window_frames, sink = sink_frames_ ? sink_frames_ : m->c.sink_frames;
+  if (window == 0) window = m->c.window_frames;
+  if (sink == 0) sink = m->c.sink_frames;
+  if (sink == -1) sink = 0;
   int ring = window - sink - m->c.chunk_frames;
   if (!kl_wan_check_size(m, branches, m->c.chunk_frames, h, w, err)) return false;
   if (sink < 0 || ring < 0 || window > 4096)
