@@ -7,6 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+#define TIME_EPS 1e-6 /* seconds */
+#define FAR 4.0       /* seconds to decode through before an index is worth a pass over the file */
+
 struct KlDecoder {
   KlAvFile file;
   AVCodecContext *codec;
@@ -14,7 +17,7 @@ struct KlDecoder {
   AVPacket *packet;
   AVFrame *ahead[2]; /* decoded, not yet given out */
   int waiting;
-  bool draining;
+  bool draining, scanned;
   int64_t next_index, start; /* start: first time stamp, in the stream's time base */
   bool have_start;
   double last_time; /* for frames without a time stamp */
@@ -175,18 +178,17 @@ static bool from_the_start(KlDecoder *d, KlErr *err) {
   return open_input(d, err);
 }
 
-/* Reads on until the frame at `seconds` is in ahead[0]. *late: already the first frame begins after it. */
-static bool read_to(KlDecoder *d, double seconds, bool *late, KlErr *err) {
+/* Reads on until the frame at `seconds` is in ahead[0], with the one after it in ahead[1]. */
+static bool read_to(KlDecoder *d, double seconds, KlErr *err) {
   bool end = false;
-  *late = false;
+  if (d->waiting && d->last_time > seconds + TIME_EPS) return true; /* before the first frame: that one */
   for (;;) {
     AVFrame *f = d->ahead[d->waiting];
     if (!read_frame(d, f, &end, err)) return false;
     if (end) return true;
     double time = time_of(d, f);
     d->last_time = time;
-    if (time > seconds + 1e-6) {
-      *late = d->waiting == 0;
+    if (time > seconds + TIME_EPS) {
       d->waiting++;
       return true;
     }
@@ -200,22 +202,48 @@ static bool read_to(KlDecoder *d, double seconds, bool *late, KlErr *err) {
   }
 }
 
+/* Jumps to the key frame at or before `seconds` as far as the demuxer knows them, then reads on. *late: it
+ * landed behind, or nowhere. *landed: time of the first frame that came. */
+static bool jump(KlDecoder *d, double seconds, bool *late, double *landed, KlErr *err) {
+  double ticks = seconds / av_q2d(d->stream->time_base);
+  bool end = false;
+  *late = true;
+  *landed = 0;
+  if (!d->have_start || ticks > 1e18) return true;
+  int64_t to = d->start + (int64_t)ticks;
+  if (av_seek_frame(d->file.fmt, d->stream->index, to, AVSEEK_FLAG_BACKWARD) < 0) return true;
+  avcodec_flush_buffers(d->codec);
+  drop_ahead(d);
+  d->draining = false;
+  if (!read_frame(d, d->ahead[0], &end, err)) return false;
+  if (end) return true; /* the index lied */
+  d->waiting = 1;
+  d->last_time = *landed = time_of(d, d->ahead[0]);
+  *late = *landed > seconds + TIME_EPS;
+  return true;
+}
+
+/* Reads the file through once without decoding: fragmented MP4 and streamed WebM have no index, and FFmpeg
+ * gathers one as packets pass. */
+static bool scan(KlDecoder *d, KlErr *err) {
+  d->scanned = true;
+  while (av_read_frame(d->file.fmt, d->packet) >= 0) {
+    av_packet_unref(d->packet);
+    if (kl_cancelled(d->cancel)) break;
+  }
+  return !kl_cancelled(d->cancel) || kl_fail(err, KL_ERR_CANCELLED, "cancelled");
+}
+
 bool kl_decoder_seek(KlDecoder *d, double seconds, KlErr *err) {
+  bool late;
+  double landed;
   if (!(seconds > 0)) seconds = 0;
   if (!d->have_start && d->waiting) time_of(d, d->ahead[0]); /* fixes the start */
-  bool late = true;
-  double ticks = seconds / av_q2d(d->stream->time_base);
-  if (d->have_start && ticks < 1e18) {
-    int64_t to = d->start + (int64_t)ticks;
-    if (av_seek_frame(d->file.fmt, d->stream->index, to, AVSEEK_FLAG_BACKWARD) >= 0) {
-      avcodec_flush_buffers(d->codec);
-      drop_ahead(d);
-      d->draining = false;
-      if (!read_to(d, seconds, &late, err)) return false;
-      if (!d->waiting) late = true; /* the index lied */
-    }
-  }
-  if (late && (!from_the_start(d, err) || !read_to(d, seconds, &late, err))) return false;
+  if (!jump(d, seconds, &late, &landed, err)) return false;
+  if (!late && !d->scanned && seconds - landed > FAR)
+    if (!scan(d, err) || !jump(d, seconds, &late, &landed, err)) return false;
+  if (late && !from_the_start(d, err)) return false;
+  if (!read_to(d, seconds, err)) return false;
   d->next_index = -1;
   return true;
 }
