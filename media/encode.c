@@ -95,7 +95,7 @@ bool kl_encoder_open(const KlEncodeSpec *spec, KlSink sink, const KlCancel *canc
   bool ok = false;
   e->spec = *spec;
   e->spec.tags = (KlMediaTags){.synthetic = spec->tags.synthetic};
-  e->spec.pattern = NULL;
+  e->spec.pattern = e->spec.audio_from = NULL;
   e->sink = sink;
   e->cancel = cancel;
   e->codec = codec;
@@ -127,7 +127,12 @@ bool kl_encoder_open(const KlEncodeSpec *spec, KlSink sink, const KlCancel *canc
   COPY(tags.comment);
   COPY(tags.job_json);
   COPY(pattern);
+  COPY(audio_from);
 #undef COPY
+  if (spec->audio_from && e->writer != &kl_writer_av) {
+    kl_fail(err, KL_ERR_INVALID, "%s files cannot hold sound", kl_container_name(spec->container));
+    goto out;
+  }
   if (!check_crf(e, err) || !e->writer->open(e, err)) goto out;
   ok = true;
 out:
@@ -135,6 +140,13 @@ out:
     *out = e;
   else
     kl_encoder_free(&e);
+  return ok;
+}
+
+bool kl_encoder_check(const KlEncodeSpec *spec, KlErr *err) {
+  KlEncoder *e;
+  bool ok = kl_encoder_open(spec, (KlSink){0}, NULL, &e, err);
+  kl_encoder_free(&e);
   return ok;
 }
 
@@ -216,6 +228,7 @@ void kl_encoder_free(KlEncoder **pe) {
   free_string(&e->spec.tags.comment);
   free_string(&e->spec.tags.job_json);
   free_string(&e->spec.pattern);
+  free_string(&e->spec.audio_from);
   kl_free(&e->rgb);
   kl_free(pe);
 }

@@ -9,7 +9,7 @@
  * part of the spec, never of the machine. Nothing seeks: every container but the PNG sequence can be written
  * to a pipe.
  *
- *   kl_encoder_open(&spec, sink, cancel, &e, err)
+ *   kl_encoder_check(&spec, err), kl_file_sink_open, kl_encoder_open(&spec, sink, cancel, &e, err)
  *   for each chunk:  kl_encoder_chunk_begin, kl_encoder_push_* for each frame, kl_encoder_chunk_end
  *                    kl_file_sink_sync, commit kl_file_sink_offset to the ledger
  *   kl_encoder_finish, kl_encoder_free
@@ -64,6 +64,9 @@ typedef struct {
   const char
       *pattern; /* PNG_SEQUENCE: a path with one %d or %05d (%% for a per cent sign), or a folder, which must
                    exist and gets %05d.png. Frame n has number n + 1. Copied; NULL otherwise */
+  const char
+      *audio_from; /* MP4, WebM, MKV: a file whose sound is carried over unaltered (packets copied, never
+                      decoded), from its beginning to the end of the last frame; NULL: silent. Copied */
 } KlEncodeSpec;
 
 /* 4:2:0, crf and threads default, everything else zero: fill in container, size, rate. */
@@ -97,9 +100,13 @@ bool kl_codec_resolve(KlContainer container, KlCodec codec, KlCodec *out, KlErr 
 typedef struct KlEncoder KlEncoder;
 
 /* Checks the spec and tries the encoder, writes nothing. The sink and the cancel token (NULL: never) must
- * outlive the encoder. Errors: INVALID (spec), UNSUPPORTED (codec absent from this build), OOM. */
+ * outlive the encoder. Errors: INVALID (spec), UNSUPPORTED (codec absent from this build,
+ * sound that the container cannot hold), OOM; for audio_from as kl_media_probe. */
 bool kl_encoder_open(const KlEncodeSpec *spec, KlSink sink, const KlCancel *cancel, KlEncoder **out,
                      KlErr *err);
+
+/* Whether kl_encoder_open would succeed, without a sink: to be called before an existing file is touched. */
+bool kl_encoder_check(const KlEncodeSpec *spec, KlErr *err);
 
 /* Begins chunk `chunk` (0, 1, ...), whose first frame is frame `first_frame` of the output. On a fresh
  * encoder any chunk may come first (resume); then they follow one another without gaps. */

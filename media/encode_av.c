@@ -6,6 +6,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
+#include "media/audio_copy.h"
 #include "media/convert.h"
 
 #include <libavcodec/avcodec.h>
@@ -22,6 +23,7 @@ typedef struct {
   AVFormatContext *mux;
   AVFrame *frame;
   AVPacket *packet;
+  KlAudioCopy *sound; /* NULL: silent */
   KlBytes header;
   KlBytes extradata; /* of encoders that give it with their first packet only (libaom) */
   enum { TO_HEADER, TO_NOWHERE, TO_SINK } where;
@@ -168,12 +170,17 @@ static void set_tag(KlEncoder *e, const char *key, const char *value) {
   if (value && *value) av_dict_set(&w->mux->metadata, key, value, 0);
 }
 
+static const char *muxer_name(const KlEncoder *e) {
+  return e->spec.container == KL_CONTAINER_MP4    ? "mp4"
+         : e->spec.container == KL_CONTAINER_WEBM ? "webm"
+                                                  : "matroska";
+}
+
 static bool open_muxer(KlEncoder *e, KlErr *err) {
   AvWriter *w = e->impl;
   AVDictionary *options = NULL;
   bool ok = false, mp4 = e->spec.container == KL_CONTAINER_MP4;
-  const char *format = mp4 ? "mp4" : e->spec.container == KL_CONTAINER_WEBM ? "webm" : "matroska";
-  int r = avformat_alloc_output_context2(&w->mux, NULL, format, NULL);
+  int r = avformat_alloc_output_context2(&w->mux, NULL, muxer_name(e), NULL);
   if (r < 0) return fail_av(e, "has no container", r, err);
   AVStream *stream = avformat_new_stream(w->mux, NULL);
   unsigned char *buffer = av_malloc(IO_BUFFER);
@@ -203,6 +210,8 @@ static bool open_muxer(KlEncoder *e, KlErr *err) {
     memcpy(stream->codecpar->extradata, w->extradata.data, w->extradata.n);
     stream->codecpar->extradata_size = (int)w->extradata.n;
   }
+  if (w->sound && !kl_audio_copy_stream(w->sound, w->mux, kl_container_name(e->spec.container), err))
+    goto out;
   if (mp4) {
     char number[24];
     snprintf(number, sizeof number, "%lld", (long long)e->chunk + 1);
@@ -237,7 +246,12 @@ out:
 }
 
 static bool av_begin(KlEncoder *e, int64_t chunk, int64_t first, KlErr *err) {
-  return open_codec(e, err) && open_muxer(e, err);
+  AvWriter *w = e->impl;
+  int r;
+  if (!open_codec(e, err) || !open_muxer(e, err)) return false;
+  /* after a resume: what earlier chunks hold. Read from the start, not sought: the time stamps stay the same
+   */
+  return !w->sound || kl_audio_copy_until(w->sound, NULL, first, w->codec->time_base, &r, err);
 }
 
 /* A new picture: encoders keep references to the earlier ones. */
@@ -286,9 +300,16 @@ static bool av_open(KlEncoder *e, KlErr *err) {
   w->frame = av_frame_alloc();
   w->packet = av_packet_alloc();
   if (!w->frame || !w->packet) return kl_fail_oom(err);
+  if (e->spec.audio_from && !kl_audio_copy_open(e->spec.audio_from, e->cancel, &w->sound, err)) return false;
   /* to see whether it would: a clear error before hours of work */
   bool ok = open_codec(e, err) &&
             (e->codec != KL_CODEC_AV1 || w->codec->extradata_size > 0 || learn_extradata(e, err));
+  if (ok && w->sound) { /* and whether the container takes the sound */
+    w->mux = avformat_alloc_context();
+    if (w->mux) w->mux->oformat = av_guess_format(muxer_name(e), NULL, NULL);
+    ok = w->mux ? kl_audio_copy_stream(w->sound, w->mux, kl_container_name(e->spec.container), err)
+                : kl_fail_oom(err);
+  }
   close_chunk(e);
   return ok;
 }
@@ -301,12 +322,15 @@ static bool drain(KlEncoder *e, KlErr *err) {
     int r = avcodec_receive_packet(w->codec, w->packet);
     if (r == AVERROR(EAGAIN) || r == AVERROR_EOF) return true;
     if (r < 0) return fail_av(e, "failed", r, err);
-    AVStream *stream = w->mux->streams[0];
     if (!w->packet->duration) w->packet->duration = 1;
-    av_packet_rescale_ts(w->packet, w->codec->time_base, stream->time_base);
+    int64_t until = w->packet->pts + 1;
+    av_packet_rescale_ts(w->packet, w->codec->time_base, w->mux->streams[0]->time_base);
     w->packet->stream_index = 0;
     r = av_write_frame(w->mux, w->packet);
     av_packet_unref(w->packet);
+    /* the sound of this frame's time, so that chunks split it where they split the picture */
+    if (r >= 0 && w->sound && !kl_audio_copy_until(w->sound, w->mux, until, w->codec->time_base, &r, err))
+      return false;
     if (r < 0 || w->io.code) return fail_av(e, "gave a frame that the container refuses", r, err);
   }
 }
@@ -347,6 +371,7 @@ static void av_free_writer(KlEncoder *e) {
   close_chunk(e);
   av_frame_free(&w->frame);
   av_packet_free(&w->packet);
+  kl_audio_copy_free(&w->sound);
   kl_bytes_free(&w->extradata);
   kl_free(&e->impl);
 }

@@ -1,7 +1,7 @@
 /* media: every container there and back, and what chunked writing promises. */
 #include "tests/unit/media_util.h"
 
-#include <sys/wait.h>
+#include <libavformat/avformat.h>
 
 static const char job[] = "{\"prompt\":\"a \\\"red\\\" fox; <b>& l'été — 夜の狐 🦊\",\"seed\":7}";
 
@@ -44,6 +44,84 @@ static int64_t write_chunks(const char *path, const KlEncodeSpec *spec, int64_t 
   must(kl_file_sink_close(&file, &err));
   g_free(rgb);
   return end;
+}
+
+/* Sound samples of an MKV or WAV with 16-bit PCM, all packets joined; the time of the first packet in *start.
+ */
+static GByteArray *read_pcm(const char *path, double *start) {
+  AVFormatContext *fmt = NULL;
+  GByteArray *out = g_byte_array_new();
+  AVPacket *p = av_packet_alloc();
+  g_assert_cmpint(avformat_open_input(&fmt, path, NULL, NULL), >=, 0);
+  g_assert_cmpint(avformat_find_stream_info(fmt, NULL), >=, 0);
+  int sound = av_find_best_stream(fmt, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+  g_assert_cmpint(sound, >=, 0);
+  *start = -1;
+  while (av_read_frame(fmt, p) >= 0) {
+    if (p->stream_index == sound) {
+      double t = (double)p->pts * av_q2d(fmt->streams[sound]->time_base);
+      if (*start < 0) *start = t;
+      g_assert_cmpfloat(fabs(t - *start - out->len / 2 / 8000.0), <, 0.002); /* without gaps */
+      g_byte_array_append(out, p->data, (guint)p->size);
+    }
+    av_packet_unref(p);
+  }
+  av_packet_free(&p);
+  avformat_close_input(&fmt);
+  return out;
+}
+
+/* Sound is carried over sample for sample, also across a resume. */
+static void sound(void) {
+  enum { PER = 7, TOTAL = 18, RATE = 8000, SAMPLES = 3 * RATE };
+  KlErr err = KL_ERR_INIT;
+  char *dir = temp_dir(), *wav = g_build_filename(dir, "s.wav", NULL),
+       *whole = g_build_filename(dir, "a.mkv", NULL), *part = g_build_filename(dir, "b.mkv", NULL);
+  guint8 head[44] = "RIFF____WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1F\0\0\x80\x3E\0\0\2\0\x10\0data";
+  guint32 size = GUINT32_TO_LE(SAMPLES * 2), riff = GUINT32_TO_LE(SAMPLES * 2 + 36);
+  memcpy(head + 4, &riff, 4);
+  memcpy(head + 40, &size, 4);
+  GByteArray *file = g_byte_array_new();
+  g_byte_array_append(file, head, sizeof head);
+  for (int i = 0; i < SAMPLES; i++) {
+    gint16 v = (gint16)(i * 7919);
+    g_byte_array_append(file, (guint8 *)&v, 2);
+  }
+  g_assert_true(g_file_set_contents(wav, (char *)file->data, (gssize)file->len, NULL));
+  KlEncodeSpec spec = spec_of(KL_CONTAINER_MKV, KL_CODEC_AUTO, 32, 32, TOTAL);
+  spec.audio_from = wav;
+  int64_t end = write_chunks(whole, &spec, 0, 0, 3, PER, TOTAL);
+  int64_t first = write_chunks(part, &spec, 0, 0, 1, PER, TOTAL);
+  g_assert_cmpint(write_chunks(part, &spec, first, 1, 3, PER, TOTAL), ==, end);
+  char *a, *b;
+  gsize na, nb;
+  g_assert_true(g_file_get_contents(whole, &a, &na, NULL) && g_file_get_contents(part, &b, &nb, NULL));
+  g_assert_cmpmem(a, na, b, nb);
+  g_free(a);
+  g_free(b);
+  double start;
+  GByteArray *got = read_pcm(whole, &start);
+  g_assert_cmpfloat(fabs(start), <, 0.001);
+  g_assert_cmpint((int)got->len, >=, (int)(TOTAL * 1001.0 / 30000 * RATE) * 2);
+  g_assert_cmpint((int)got->len, <=, (int)(TOTAL * 1001.0 / 30000 * RATE) * 2 + 8192); /* one packet over */
+  g_assert_cmpmem(got->data, got->len, file->data + 44, got->len);
+  KlMediaInfo info;
+  must(kl_media_probe(whole, NULL, &info, &err));
+  g_assert_true(info.has_video && info.has_audio && info.sample_rate == RATE && info.channels == 1);
+  KlEncoder *e;
+  spec.container = KL_CONTAINER_WEBM;
+  refused(kl_encoder_open(&spec, (KlSink){0}, NULL, &e, &err), KL_ERR_UNSUPPORTED);
+  spec.container = KL_CONTAINER_GIF;
+  refused(kl_encoder_open(&spec, (KlSink){0}, NULL, &e, &err), KL_ERR_INVALID);
+  spec.container = KL_CONTAINER_MKV;
+  spec.audio_from = "/nowhere/s.wav";
+  refused(kl_encoder_open(&spec, (KlSink){0}, NULL, &e, &err), KL_ERR_IO);
+  g_byte_array_free(file, TRUE);
+  g_byte_array_free(got, TRUE);
+  g_free(wav);
+  g_free(whole);
+  g_free(part);
+  remove_dir(dir);
 }
 
 typedef struct {
@@ -298,6 +376,7 @@ static void refusals(void) {
 #define WITH(change, code)                                                                                   \
   s = good;                                                                                                  \
   change;                                                                                                    \
+  refused(kl_encoder_check(&s, &err), code);                                                                 \
   refused(kl_encoder_open(&s, nowhere, NULL, &e, &err), code);                                               \
   g_assert_null(e)
   WITH(s.width = 0, KL_ERR_INVALID);
@@ -312,6 +391,7 @@ static void refusals(void) {
   WITH(s.container = KL_CONTAINER_APNG; s.total_frames = 0, KL_ERR_INVALID);
   WITH(s.container = KL_CONTAINER_PNG, KL_ERR_INVALID);
 #undef WITH
+  must(kl_encoder_check(&good, &err));
   KlCancel cancel = {0};
   must(kl_encoder_open(&good, nowhere, &cancel, &e, &err));
   g_assert_cmpstr(kl_codec_name(kl_encoder_codec(e)), !=, "none");
@@ -402,6 +482,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/media/colour-chart", colour_chart);
   g_test_add_func("/media/float-frames", float_frames);
   g_test_add_func("/media/sequence", sequence);
+  g_test_add_func("/media/sound", sound);
   g_test_add_func("/media/refusals", refusals);
   g_test_add_func("/media/disk-full", disk_full);
   g_test_add_func("/media/failed-allocations", failed_allocations);

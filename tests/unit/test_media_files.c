@@ -485,6 +485,32 @@ static void long_job(void) {
   remove_dir(dir);
 }
 
+/* Failing allocations while a turned, scaled picture is loaded and a file probed. */
+static void failed_allocations(void) {
+  char *dir = temp_dir(), *path = g_build_filename(dir, "v.mp4", NULL), *data;
+  gsize n;
+  make_video(path, KL_CONTAINER_MP4, "{}", &data, &n);
+  char *tkhd = memmem(data, n, "tkhd", 4);
+  memcpy(tkhd + 44, "\0\0\0\0\0\1\0\0\0\0\0\0\xFF\xFF\0\0\0\0\0\0", 20);
+  put_file(path, data, n);
+  for (long fail = 1;; fail++) {
+    KlErr err = KL_ERR_INIT;
+    KlPicture p = {0};
+    KlMediaInfo info;
+    kl_mem_fail_after(fail);
+    bool ok = kl_picture_load(path, 20, 20, KL_FIT_COVER, NULL, &p, &err) &&
+              kl_media_probe(path, NULL, &info, &err);
+    kl_mem_fail_after(0);
+    kl_picture_free(&p);
+    g_assert_true(ok || err.code == KL_ERR_OOM);
+    if (ok) break;
+    g_assert_cmpint((int)fail, <, 100);
+  }
+  g_free(data);
+  g_free(path);
+  remove_dir(dir);
+}
+
 static void sink(void) {
   KlErr err = KL_ERR_INIT;
   char *dir = temp_dir(), *path = g_build_filename(dir, "out", NULL),
@@ -545,5 +571,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/media/scaling", scaling);
   g_test_add_func("/media/long-job", long_job);
   g_test_add_func("/media/sink", sink);
+  g_test_add_func("/media/decoder-failed-allocations", failed_allocations);
   return g_test_run();
 }
