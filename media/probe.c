@@ -61,7 +61,7 @@ void kl_info_from_headers(const AVFormatContext *fmt, int stream, KlMediaInfo *i
   info->still = is_still(fmt, s);
   if (info->still) {
     info->frames = 1;
-    info->duration = 0;
+    if (!info->has_audio) info->duration = 0; /* else it is a picture on a song */
   } else {
     AVRational rate = exact_rate(av_guess_frame_rate((AVFormatContext *)fmt, s, NULL));
     info->fps_num = rate.num;

@@ -92,8 +92,9 @@ static bool prepare(KlToRgb *c, const AVFrame *f, int w, int h, enum AVPixelForm
   bool full = f->color_range == AVCOL_RANGE_JPEG;
   const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
   if (d && !strncmp(d->name, "yuvj", 4)) full = true;
-  sws_setColorspaceDetails(c->sws, sws_getCoefficients(matrix_of(f)), full,
-                           sws_getCoefficients(SWS_CS_ITU709), 1, 0, 1 << 16, 1 << 16);
+  /* the same matrix both ways: where RGB goes to RGB by way of Y'CbCr, it must come back */
+  const int *matrix = sws_getCoefficients(matrix_of(f));
+  sws_setColorspaceDetails(c->sws, matrix, full, matrix, 1, 0, 1 << 16, 1 << 16);
   return true;
 }
 

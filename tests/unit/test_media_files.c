@@ -137,6 +137,42 @@ static void png_kinds(void) {
     }
 }
 
+/* 16-bit RGB, with alpha and without, goes through FFmpeg's converter by way of Y'CbCr: the colours must come
+ * back. */
+static void deep_colour(void) {
+  static const uint8_t chart[8][3] = {{255, 0, 0},   {0, 255, 0},     {0, 0, 255},     {255, 255, 0},
+                                      {90, 30, 160}, {128, 128, 128}, {255, 255, 255}, {10, 200, 120}};
+  char *dir = temp_dir(), *path = g_build_filename(dir, "deep.png", NULL);
+  for (int alpha = 0; alpha < 2; alpha++) {
+    KlErr err = KL_ERR_INIT;
+    GByteArray *out = g_byte_array_new();
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    static png_byte row[64 * 8];
+    int n = 6 + 2 * alpha;
+    for (int x = 0; x < 64; x++) {
+      for (int k = 0; k < 3; k++) row[x * n + 2 * k] = row[x * n + 2 * k + 1] = chart[x / 8][k];
+      if (alpha) row[x * n + 6] = row[x * n + 7] = 255;
+    }
+    png_set_write_fn(png, out, to_array, NULL);
+    png_set_IHDR(png, info, 64, 8, 16, alpha ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, 0, 0, 0);
+    png_write_info(png, info);
+    for (int y = 0; y < 8; y++) png_write_row(png, row);
+    png_write_end(png, NULL);
+    png_destroy_write_struct(&png, &info);
+    put_file(path, out->data, out->len);
+    g_byte_array_free(out, TRUE);
+    KlPicture p;
+    must(kl_picture_load(path, 0, 0, KL_FIT_STRETCH, NULL, &p, &err));
+    for (int i = 0; i < 8; i++)
+      for (int k = 0; k < 3; k++)
+        g_assert_cmpint(ABS(p.rgb[3 * (4 * 64 + 8 * i + 4) + k] - chart[i][k]), <=, 2);
+    kl_picture_free(&p);
+  }
+  g_free(path);
+  remove_dir(dir);
+}
+
 /* Cut at every length and with bytes changed: an error or a picture, never a crash. */
 static void png_damage(void) {
   KlErr err = KL_ERR_INIT;
@@ -563,6 +599,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/media/png/round-trip", png_round_trip);
   g_test_add_func("/media/png/kinds", png_kinds);
   g_test_add_func("/media/png/damage", png_damage);
+  g_test_add_func("/media/deep-colour", deep_colour);
   g_test_add_func("/media/not-media", not_media);
   g_test_add_func("/media/damaged-videos", damaged_videos);
   g_test_add_func("/media/upright/video", upright_video);
