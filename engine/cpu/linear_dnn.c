@@ -22,7 +22,6 @@ typedef struct {
   const KlTensor *w;
   KlRows x, y, residual;
   bool has_residual, bf16, gather, widen; /* products in bf16; x is copied first; y is made in f32 first */
-  bool own_act;                           /* the activation is ours, after the product */
   bool fly;
   int64_t m, n, k, rows, cols, row_blocks, col_blocks;
   const Packed *packed;
@@ -50,7 +49,7 @@ static KlDnnKey key_of(const Job *j, int64_t m, int64_t n) {
   key.y_bf16 = j->y.dtype == KL_BF16 && !j->widen;
   key.bias = j->bias != NULL;
   key.sum = j->has_residual;
-  key.act = j->own_act ? KL_ACT_NONE : (int32_t)j->act;
+  key.act = (int32_t)j->act;
   key.plain = j->fly;
   key.m = m, key.n = n, key.k = j->k;
   key.x_stride = j->gather ? j->k : j->x.stride[0] / (int64_t)j->x.size;
@@ -77,9 +76,7 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   j->m = j->y.rows, j->n = j->y.cols, j->k = j->x.cols;
   j->bf16 = x->dtype == KL_BF16 && c->level == KL_CPU_AVX512BF16;
   j->gather = j->x.outer != 1 || (x->dtype == KL_BF16 && !j->bf16);
-  /* oneDNN 2.6 multiplies by its slow reference code where GELU follows a bf16 product. */
-  j->own_act = j->act != KL_ACT_NONE && j->act != KL_ACT_RELU;
-  j->widen = node->dtype == KL_BF16 && (!j->bf16 || j->own_act);
+  j->widen = node->dtype == KL_BF16 && !j->bf16;
   j->fly = on_the_fly(j->w);
   j->rows = kl_min64(kl_max64(j->m, 1), j->fly ? FLY_ROWS : ROWS);
   j->cols = kl_min64(kl_max64(j->n, 1), j->fly ? FLY_COLS : COLS);
@@ -244,11 +241,6 @@ static void task(void *ctx, size_t t, int worker) {
       else memcpy(y + (size_t)i * (size_t)j->y.stride[0], from, (size_t)n * j->y.size);
     }
   if (!kl_dnn_run(j->c->dnn, worker, prim, x, w, j->bias_f32 + n0, y, ws)) atomic_store(&j->failed, true);
-  if (j->own_act)
-    for (int64_t i = 0; i < m; i++) {
-      float *row = (float *)(y + (size_t)i * (j->widen ? (size_t)n * sizeof(float) : (size_t)j->y.stride[0]));
-      k->act(j->act, row, row, (size_t)n);
-    }
   if (j->widen)
     for (int64_t i = 0; i < m; i++)
       k->from_f32[KL_BF16]((float *)y + i * n, (char *)kl_row(&j->y, m0 + i) + col_at, (size_t)n);

@@ -1,0 +1,98 @@
+/* The models this machine has: built-in ones, the user's, and any folder or file that a path names.
+ *
+ * A model is four parts: transformer, text encoder, tokenizer, autoencoder; a part is one file or its shards.
+ * Where they lie is read from model.json (written by us or by `models import`), or found out by names and by
+ * the tensors inside (model_scan.c), so that the folders of other programs are read in place. Headers only:
+ * listing is fast.
+ *
+ * Built-in models are looked for in $KINOLOOM_MODELS (folders, separated by ':'), the installed data folder,
+ * and the source tree this program was built from; the user's in $XDG_DATA_HOME/kinoloom/models. The first of
+ * a name wins: $KINOLOOM_MODELS, user, built-in. Not thread-safe per object. */
+#pragma once
+
+#include "app/core/job_spec.h"
+#include "engine/base/cancel.h"
+#include "engine/pipelines/pipeline.h"
+
+typedef enum {
+  KL_PART_TRANSFORMER,
+  KL_PART_TEXT_ENCODER,
+  KL_PART_TOKENIZER,
+  KL_PART_VAE,
+  KL_PARTS
+} KlModelPart;
+typedef enum { KL_WORDS_OBJECTS, KL_WORDS_MOTIONS, KL_WORDS_BACKDROPS, KL_WORD_LISTS } KlModelWords;
+
+typedef struct {
+  char *path; /* absolute */
+  guint64 size;
+  char *sha256; /* NULL: not recorded */
+} KlModelFile;
+
+typedef struct {
+  char *name, *title, *license, *family; /* license may be NULL: not said */
+  char *folder;                          /* where model.json or the files lie */
+  const char *origin;                    /* "built-in", "imported", "folder" */
+  char **parts[KL_PARTS];                /* absolute paths */
+  GArray *recorded;                      /* KlModelFile: what the index says, empty without one */
+  KlJobSpec *defaults;                   /* only what the model says */
+  char **words[KL_WORD_LISTS];           /* what it knows; empty: anything goes */
+  char **examples;
+} KlModel;
+
+void kl_model_free(KlModel *m);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlModel, kl_model_free)
+
+/* "transformer", "text_encoder", "tokenizer", "vae": keys in model.json. */
+const char *kl_model_part_name(KlModelPart part);
+/* "objects", "motions", "backdrops". */
+const char *kl_model_words_name(KlModelWords list);
+
+/* All models by name, KlModel, owned by the array. Broken ones are left out with a warning (kl_log). */
+GPtrArray *kl_catalogue_list(void);
+/* NULL or "": the default model, the first built-in one. A name, or a path with a '/' or one that exists: a
+ * folder, a model.json, or a transformer file. KL_ERROR_INPUT; the message names what there is. */
+KlModel *kl_catalogue_find(const char *name_or_path, GError **error);
+/* Where `models import` writes: $XDG_DATA_HOME/kinoloom/models. A new string. */
+char *kl_catalogue_user_folder(void);
+
+/* model.json at `path`; relative names inside are relative to its folder. KL_ERROR_INPUT. */
+KlModel *kl_model_read(const char *path, const char *origin, GError **error);
+/* A folder without model.json, or a transformer file with the other parts near it. KL_ERROR_INPUT says which
+ * part is missing and what was looked for. */
+KlModel *kl_model_scan(const char *path, GError **error);
+/* Borrowed paths for the pipeline; valid as long as m. */
+void kl_model_files(const KlModel *m, KlModelFiles *out);
+/* Bytes of all files; 0 where one is missing. */
+guint64 kl_model_bytes(const KlModel *m);
+
+/* ---- identity (model_hash.c) ---- */
+/* A cheap, sound identity for ledgers: SHA-256 over the sizes of all files and their content - all of it up
+ * to 64 MiB a file, else the first MiB, the last 64 KiB and 256 blocks between. Hexadecimal, a new string.
+ * KL_ERROR_INPUT. */
+char *kl_model_identity(const KlModel *m, const KlCancel *cancel, GError **error);
+/* SHA-256 of one file; remembered in $XDG_CACHE_HOME/kinoloom by path, size and time of change. `read` tells
+ * how it is going (may be NULL). A new string. KL_ERROR_INPUT, KL_ERROR_CANCELLED. */
+char *kl_file_sha256(const char *path, bool use_cache, void (*read)(void *user, guint64 bytes), void *user,
+                     const KlCancel *cancel, GError **error);
+/* SHA-256 over the sums of all files in order, if every one is in the cache or small; NULL otherwise. */
+char *kl_model_sha256_if_known(const KlModel *m);
+
+/* ---- import and verify (model_import.c) ---- */
+typedef struct {
+  const char *name;           /* NULL: from the path */
+  const char *part[KL_PARTS]; /* a file to use for a part, NULL: found */
+  bool copy;                  /* copy the files into the user's folder */
+  bool replace;               /* an imported model of that name may be replaced */
+  void (*read)(void *user, guint64 done, guint64 total);
+  void *user;
+  const KlCancel *cancel;
+} KlImport;
+
+/* Writes the index of the model at `path`; the model as it is then found. KL_ERROR_INPUT, KL_ERROR_EXISTS,
+ * KL_ERROR_IO, KL_ERROR_CANCELLED. */
+KlModel *kl_model_import(const char *path, const KlImport *how, GError **error);
+/* Every file there, sizes and sums as recorded, every weight finite. KL_ERROR_INPUT, KL_ERROR_FORMAT names
+ * what is wrong. *checked (may be NULL): how many files had a recorded sum. */
+bool kl_model_verify(const KlModel *m, int *checked, void (*read)(void *user, guint64 done, guint64 total),
+                     void *user, const KlCancel *cancel, GError **error);
