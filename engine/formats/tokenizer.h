@@ -25,6 +25,7 @@ typedef struct {
 bool kl_tokenizer_encode(const KlTokenizer *t, const char *text, bool add_eos, KlTokens *out, KlErr *err);
 void kl_tokens_free(KlTokens *t);
 
+/* Ids below kl_tokenizer_vocab; pad and eos are -1 where the file has none, unk always is one. */
 int32_t kl_tokenizer_pad(const KlTokenizer *t);
 int32_t kl_tokenizer_eos(const KlTokenizer *t);
 int32_t kl_tokenizer_unk(const KlTokenizer *t);

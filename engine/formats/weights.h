@@ -18,6 +18,7 @@ bool kl_weights_open(const char *const *paths, int n, KlWeights **out, KlErr *er
 bool kl_weights_new(KlWeights **out, KlErr *err);
 void kl_weights_free(KlWeights **w); /* also frees what backends packed */
 
+/* The tensors in the order of the files; i < kl_weights_count, else NULL. Names and tensors belong to w. */
 size_t kl_weights_count(const KlWeights *w);
 const char *kl_weights_name(const KlWeights *w, size_t i);
 KlTensor *kl_weights_at(const KlWeights *w, size_t i);
@@ -29,7 +30,7 @@ KlTensor *kl_weights_findf(const KlWeights *w, const char *fmt, ...) __attribute
 KlTensor *kl_weights_need(const KlWeights *w, const char *name, int ndim, const int64_t *shape, KlErr *err);
 /* A metadata string (safetensors __metadata__, GGUF key-value as text), NULL if absent. */
 const char *kl_weights_meta(const KlWeights *w, const char *key);
-/* An integer of the JSON object in metadata "config"; dflt if absent. */
+/* An integer of the JSON object in metadata "config" (3.0 and true count as integers); dflt if absent. */
 int64_t kl_weights_config_int(const KlWeights *w, const char *key, int64_t dflt);
 double kl_weights_config_num(const KlWeights *w, const char *key, double dflt);
 /* Copies a string of "config"; false if absent. */
@@ -42,7 +43,8 @@ size_t kl_weights_bytes(const KlWeights *w);
 void kl_weights_drop(KlWeights *w, const KlTensor *t);
 /* Frees what backends packed for these weights. */
 void kl_weights_unpack(KlWeights *w);
-/* First tensor with a NaN or infinity makes KL_ERR_FORMAT; reads everything once. */
+/* First tensor with a NaN or infinity (of block types: in a block's scales) makes KL_ERR_FORMAT; reads
+ * everything once and drops it again, about 2 GB/s. */
 bool kl_weights_check(KlWeights *w, KlErr *err);
 
 /* Adds a tensor of random values N(0, std^2) + mean (mean 1 for norms), reproducible from its name and seed.
