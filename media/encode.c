@@ -55,9 +55,11 @@ KlRect kl_changed_rect(const uint8_t *a, const uint8_t *b, int w, int h) {
 }
 
 static bool check_spec(const KlEncodeSpec *s, KlErr *err) {
-  if (s->width < 1 || s->height < 1 || s->width > KL_MEDIA_MAX_EDGE || s->height > KL_MEDIA_MAX_EDGE)
-    return kl_fail(err, KL_ERR_INVALID, "a picture of %d x %d pixels cannot be written (1 to %d an edge)",
-                   s->width, s->height, KL_MEDIA_MAX_EDGE);
+  if (s->width < 1 || s->height < 1 || s->width > KL_MEDIA_MAX_EDGE || s->height > KL_MEDIA_MAX_EDGE ||
+      (int64_t)s->width * s->height > KL_MEDIA_MAX_PIXELS)
+    return kl_fail(err, KL_ERR_INVALID,
+                   "a picture of %d x %d pixels cannot be written (1 to %d an edge, %d million in all)",
+                   s->width, s->height, KL_MEDIA_MAX_EDGE, KL_MEDIA_MAX_PIXELS / 1000000);
   if (s->fps_num <= 0 || s->fps_den <= 0 || s->fps_num / s->fps_den > 1000)
     return kl_fail(err, KL_ERR_INVALID, "%d/%d is not a frame rate (more than 0, at most 1000)", s->fps_num,
                    s->fps_den);

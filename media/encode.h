@@ -52,9 +52,9 @@ typedef enum {
 typedef struct {
   KlContainer container;
   KlCodec codec;
-  int width, height; /* 1..KL_MEDIA_MAX_EDGE. An odd edge of a 4:2:0 video is padded by repeating its last row
-                        or column, so the stored edge is one larger (browsers play no other layout); pictures
-                        and animations keep the size */
+  int width, height;    /* 1..KL_MEDIA_MAX_EDGE, at most KL_MEDIA_MAX_PIXELS. An odd edge of a 4:2:0 video is
+                           padded by repeating its last row or column, so the stored edge is one larger (browsers
+                           play no other layout); pictures and animations keep the size */
   int fps_num, fps_den; /* frames a second, 30000/1001 for 29.97; both > 0, at most 1000 frames a second */
   int64_t total_frames; /* of the whole output; 0: unknown. With it, MP4 and WebM announce their length up
                            front */

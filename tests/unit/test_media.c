@@ -2,6 +2,9 @@
 #include "tests/unit/media_util.h"
 
 #include <libavformat/avformat.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const char job[] = "{\"prompt\":\"a \\\"red\\\" fox; <b>& l'été — 夜の狐 🦊\",\"seed\":7}";
 
@@ -251,6 +254,59 @@ static void round_trip(const void *data) {
   remove_dir(dir);
 }
 
+/* A process that is killed at any instant, over and over, leaves a file that grows into the unbroken run's.
+ */
+static void killed(void) {
+  enum { PER = 4, CHUNKS = 10 };
+  char *dir = temp_dir(), *whole = g_build_filename(dir, "a.mp4", NULL),
+       *part = g_build_filename(dir, "b.mp4", NULL);
+  KlEncodeSpec spec = spec_of(KL_CONTAINER_MP4, KL_CODEC_AUTO, 160, 96, PER * CHUNKS);
+  gint64 began = g_get_monotonic_time();
+  write_chunks(whole, &spec, 0, 0, CHUNKS, PER, PER * CHUNKS);
+  int us = (int)(g_get_monotonic_time() - began);
+  int done = 0, kills = 0;
+  int64_t offset = 0;
+  GRand *r = g_rand_new_with_seed(3);
+  while (done < CHUNKS) {
+    int ledger[2];
+    g_assert_cmpint(pipe(ledger), ==, 0);
+    pid_t child = fork();
+    if (child == 0) {
+      for (int c = done; c < CHUNKS; c++) {
+        int64_t row[2] = {c + 1, write_chunks(part, &spec, offset, c, c + 1, PER, PER * CHUNKS)};
+        if (write(ledger[1], row, sizeof row) != sizeof row) _exit(1);
+        offset = row[1];
+      }
+      _exit(0);
+    }
+    close(ledger[1]);
+    if (kills < 6) { /* then let it end, however slow the machine is */
+      g_usleep((gulong)g_rand_int_range(r, 0, us / 2 + 1));
+      kill(child, SIGKILL);
+      kills++;
+    }
+    int status;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    for (int64_t row[2]; read(ledger[0], row, sizeof row) == sizeof row;) {
+      done = (int)row[0];
+      offset = row[1];
+    }
+    close(ledger[0]);
+    g_assert_true(kills < 6 || done == CHUNKS || WIFSIGNALED(status));
+  }
+  g_test_message("%d kills", kills);
+  char *a, *b;
+  gsize na, nb;
+  g_assert_true(g_file_get_contents(whole, &a, &na, NULL) && g_file_get_contents(part, &b, &nb, NULL));
+  g_assert_cmpmem(a, na, b, nb);
+  g_free(a);
+  g_free(b);
+  g_rand_free(r);
+  g_free(whole);
+  g_free(part);
+  remove_dir(dir);
+}
+
 /* Flat patches survive within two levels: matrix, range and rounding are right on both ways. */
 static void colour_chart(void) {
   static const uint8_t chart[][3] = {{0, 0, 0},     {255, 255, 255}, {128, 128, 128}, {255, 0, 0},
@@ -381,6 +437,7 @@ static void refusals(void) {
   g_assert_null(e)
   WITH(s.width = 0, KL_ERR_INVALID);
   WITH(s.height = 16385, KL_ERR_INVALID);
+  WITH(s.width = s.height = 16384, KL_ERR_INVALID);
   WITH(s.fps_num = 0, KL_ERR_INVALID);
   WITH(s.fps_den = -1, KL_ERR_INVALID);
   WITH(s.threads = 99, KL_ERR_INVALID);
@@ -483,6 +540,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/media/float-frames", float_frames);
   g_test_add_func("/media/sequence", sequence);
   g_test_add_func("/media/sound", sound);
+  g_test_add_func("/media/killed", killed);
   g_test_add_func("/media/refusals", refusals);
   g_test_add_func("/media/disk-full", disk_full);
   g_test_add_func("/media/failed-allocations", failed_allocations);
