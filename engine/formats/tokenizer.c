@@ -38,6 +38,16 @@ bool kl_tokenizer_add_piece(KlTokenizer *t, const char *text, size_t n, double s
   return true;
 }
 
+void kl_tokenizer_note_bytes(KlTokenizer *t) {
+  static const char hex[] = "0123456789ABCDEF";
+  for (uint32_t i = 0; i < t->n; i++) {
+    const KlPiece *p = &t->piece[i];
+    if (p->len != 6 || memcmp(p->text, "<0x", 3) || (t->spiece && p->type != KL_PIECE_BYTE)) continue;
+    const char *hi = memchr(hex, p->text[3], 16), *lo = memchr(hex, p->text[4], 16);
+    if (hi && lo) t->byte[16 * (hi - hex) + (lo - hex)] = (int32_t)i;
+  }
+}
+
 bool kl_tokenizer_open_memory(const void *data, size_t size, const char *label, KlTokenizer **out,
                               KlErr *err) {
   const char *p = data, *end = p + size;

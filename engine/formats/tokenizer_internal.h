@@ -127,6 +127,8 @@ bool kl_tokenizer_read_json(KlTokenizer *t, const char *data, size_t size, const
 /* For the readers. text: n bytes, copied; must be UTF-8 unless the piece is a byte. */
 bool kl_tokenizer_add_piece(KlTokenizer *t, const char *text, size_t n, double score, KlPieceType type,
                             const char *label, KlErr *err);
+/* Fills in byte[] from the pieces spelt <0x00> to <0xFF> (of a SentencePiece model: of type BYTE). */
+void kl_tokenizer_note_bytes(KlTokenizer *t);
 /* Copies SentencePiece's precompiled map; checks what can be checked at once. */
 bool kl_charsmap_load(KlTokenizer *t, const uint8_t *blob, size_t n, const char *label, KlErr *err);
 

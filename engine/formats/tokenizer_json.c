@@ -349,6 +349,21 @@ static int32_t find(const KlTokenizer *t, const char *text) {
   return -1;
 }
 
+/* An added token may stand behind the model's own vocabulary: ids up to it become pieces that no text turns
+ * into. */
+static bool extend(Reader *r, int64_t id, const char *text, size_t n) {
+  KlTokenizer *t = r->t;
+  if (id - (int64_t)t->n > ADDED_MAX)
+    return kl_fail(r->err, KL_ERR_FORMAT, "%s: token \"%s\" lies far outside the vocabulary", r->label,
+                   kl_clip(text).text);
+  while ((int64_t)t->n <= id) {
+    bool last = (int64_t)t->n == id;
+    if (!kl_tokenizer_add_piece(t, last ? text : "", last ? n : 0, 0, KL_PIECE_CONTROL, r->label, r->err))
+      return false;
+  }
+  return true;
+}
+
 static bool added_tokens(Reader *r, KlJson at) {
   KlTokenizer *t = r->t;
   kl_json_enter(&at, '[');
@@ -362,6 +377,7 @@ static bool added_tokens(Reader *r, KlJson at) {
     if (t->nadded == ADDED_MAX) return kl_fail(r->err, KL_ERR_FORMAT, "%s: too many added tokens", r->label);
     if (!kl_grow(&t->added, &t->added_cap, t->nadded + 1, sizeof *t->added))
       return kl_fail(r->err, KL_ERR_OOM, "no memory for the vocabulary");
+    if (!extend(r, id, text, n)) return false;
     if (n) t->added[t->nadded++] = (KlAdded){.text = text, .len = n, .id = (int32_t)id};
     kl_json_skip(&at);
   }
@@ -424,10 +440,6 @@ bool kl_tokenizer_read_json(KlTokenizer *t, const char *data, size_t size, const
     t->pad = (int32_t)pad;
   if (t->eos < 0) t->eos = find(t, "</s>");
   if (t->pad < 0) t->pad = find(t, "<pad>");
-  for (int b = 0; b < 256 && t->byte_fallback; b++) {
-    char text[8];
-    snprintf(text, sizeof text, "<0x%02X>", (unsigned)b);
-    t->byte[b] = find(t, text);
-  }
+  if (t->byte_fallback) kl_tokenizer_note_bytes(t);
   return true;
 }

@@ -150,13 +150,6 @@ bool kl_tokenizer_read_spiece(KlTokenizer *t, const uint8_t *data, size_t size, 
     if (f.number == 3 && !normaliser(t, f.bytes, label, err)) return false;
   }
   if (r < 0 || !t->n) return malformed(label, err);
-  for (uint32_t i = 0; i < t->n; i++) { /* <0xHH> */
-    static const char hex[] = "0123456789ABCDEF";
-    const KlPiece *p = &t->piece[i];
-    if (p->type != KL_PIECE_BYTE) continue;
-    const char *hi = p->len == 6 ? memchr(hex, p->text[3], 16) : NULL,
-               *lo = hi ? memchr(hex, p->text[4], 16) : NULL;
-    if (lo) t->byte[16 * (hi - hex) + (lo - hex)] = (int32_t)i;
-  }
+  kl_tokenizer_note_bytes(t);
   return true;
 }

@@ -34,7 +34,7 @@ bool kl_unigram_prepare(KlTokenizer *t, KlErr *err) {
   bool scored = false;
   for (uint32_t i = 0; i < t->n; i++) {
     const KlPiece *p = &t->piece[i];
-    if (p->type == KL_PIECE_NORMAL || !t->spiece) {
+    if (p->type == KL_PIECE_NORMAL) {
       if (!scored || p->score < t->min_score) t->min_score = p->score;
       if (!scored || p->score > t->max_score) t->max_score = p->score;
       scored = true;

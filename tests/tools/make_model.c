@@ -109,13 +109,14 @@ static void model_text(FILE *f, const Job *job) {
       f,
       "{\n  \"format\": 1,\n  \"name\": \"random-wan2.1-t2v-1.3b\",\n  \"title\": \"Random weights in the "
       "shape of "
-      "Wan2.1-T2V-1.3B\",\n  \"license\": \"CC0-1.0\",\n  \"family\": \"wan-t2v\",\n  \"transformer\": "
+      "Wan2.1-T2V-1.3B\",\n  \"license\": \"CC0-1.0\",\n  \"family\": \"wan\",\n  \"transformer\": "
       "\"%s\",\n"
       "  \"text_encoder\": \"%s\",\n  \"tokenizer\": \"google/umt5-xxl/tokenizer.json\",\n  \"vae\": "
       "\"%s\",\n"
-      "  \"defaults\": {\"width\": 832, \"height\": 480, \"fps\": \"16/1\", \"seconds\": 5, \"steps\": 50, "
-      "\"guidance\": 5.0, \"shift\": 5.0, \"solver\": \"unipc\"}\n}\n",
-      transformer, umt5, vae);
+      "  \"defaults\": {\"width\": %d, \"height\": %d, \"fps\": \"16\", \"length\": \"%s\", \"steps\": %d, "
+      "\"guidance\": 5, \"shift\": 5, \"solver\": \"unipc\"}\n}\n",
+      transformer, umt5, vae, job->scale.tiny ? 64 : 832, job->scale.tiny ? 64 : 480,
+      job->scale.tiny ? "9f" : "81f", job->scale.tiny ? 2 : 50);
 }
 
 static bool make_dir(const char *dir, const char *sub, KlErr *err) {

@@ -151,6 +151,11 @@ static void test_json(void) {
   g_assert_cmpint(kl_tokenizer_pad(t), ==, 0);
   IDS(t, "a</s>rocket", "4 1 3");
   kl_tokenizer_free(&t);
+  t = with("\"added_tokens\":[{\"id\":10,\"content\":\"<extra>\"}],"); /* behind the vocabulary of 8 */
+  g_assert_cmpuint(kl_tokenizer_vocab(t), ==, 11);
+  g_assert_cmpstr(kl_tokenizer_piece(t, 10), ==, "<extra>");
+  IDS(t, ",<extra>", "6 10");
+  kl_tokenizer_free(&t);
   /* JSON escapes, a score with an exponent; no pre_tokenizer at all */
   t = open_text("{\"model\":{\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"\\u00e9\\ud83d\\ude80\",-1.5E-1],["
                 "\"x\\\"\\\\\",-1]]}}");
@@ -176,6 +181,9 @@ static void test_refused(void) {
   expect("{\"model\":{\"unk_id\":0,\"vocab\":[[\"a\",0,1]]}}", KL_ERR_FORMAT, "t.json");
   expect("{\"model\":{\"unk_id\":0,\"vocab\":[[\"a\",1e999]]}}", KL_ERR_FORMAT, "t.json");
   expect("{\"model\":{\"unk_id\":0,\"vocab\":[[\"\\u0000\",0]]}}", KL_ERR_FORMAT, "t.json");
+  expect(
+      "{\"model\":{\"unk_id\":0,\"vocab\":[[\"a\",0]]},\"added_tokens\":[{\"id\":99999,\"content\":\"b\"}]}",
+      KL_ERR_FORMAT, "far outside");
   expect("{\"model\":{\"unk_id\":0,\"vocab\":[[\"a\",0]]}} x", KL_ERR_FORMAT, "follows");
   expect("{\"model\":{\"unk_id\":0,\"vocab\":[[\"a\",0]]},\"normalizer\":{\"type\":\"BertNormalizer\"}}",
          KL_ERR_UNSUPPORTED, "BertNormalizer");
