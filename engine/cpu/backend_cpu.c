@@ -147,6 +147,10 @@ bool kl_cpu_backend_new_at(int threads, KlDtype compute, KlCpuLevel level, KlBac
     return false;
   }
   kl_kernels_scalar(&c->k);
+#if defined(__x86_64__)
+  if (level >= KL_CPU_AVX2) kl_kernels_avx2(&c->k);
+  if (level >= KL_CPU_AVX512) kl_kernels_avx512(&c->k);
+#endif
   char name[64];
   processor_name(name, sizeof name);
   int n = kl_cpu_threads(c);

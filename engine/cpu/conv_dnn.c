@@ -146,38 +146,43 @@ static bool pack(Job *j, KlErr *err) {
   Packed *p = kl_calloc(1, sizeof *p);
   if (!p) return kl_fail(err, KL_ERR_OOM, "no memory for a packed convolution");
   KlDtype want = j->bf16 ? KL_BF16 : KL_F32;
-  size_t n = (size_t)kl_nelem(w), size = j->bf16 ? 2 : 4;
-  void *plain = NULL;
-  float *f32 = NULL;
+  int64_t dims[5] = {s->o, s->c, s->kt, s->kh, s->kw}, *at[5], taps = s->kt * s->kh * s->kw;
+  size_t row = (size_t)(s->c * taps), row_bytes = row * kl_dtype_block_bytes(w->dtype);
+  int64_t *offsets = kl_alloc((size_t)(s->o + s->c + taps + s->kt + s->kh + s->kw), sizeof *offsets);
+  float *f32 = kl_alloc(row, sizeof *f32);
+  uint16_t *half = kl_alloc(row, sizeof *half);
   bool ok = false;
   p->md = prim->w;
   p->data = kl_big_alloc(prim->w_bytes);
-  const void *src = kl_data(w);
-  if (w->dtype != want) {
-    plain = kl_alloc(n, size);
-    f32 = j->bf16 ? kl_alloc((size_t)(n / (size_t)s->o), sizeof *f32) : NULL;
-    if (!plain || (j->bf16 && !f32)) goto out;
-    if (!j->bf16) {
-      j->c->k.to_f32[w->dtype](src, plain, n);
-    } else {
-      size_t row = n / (size_t)s->o;
-      for (size_t o = 0; o < (size_t)s->o; o++) {
-        j->c->k.to_f32[w->dtype]((const char *)src + o * row * kl_dtype_block_bytes(w->dtype), f32, row);
-        j->c->k.from_f32[KL_BF16](f32, (uint16_t *)plain + o * row, row);
-      }
+  if (!offsets || !f32 || !half || !p->data) goto out;
+  memset(p->data, 0, prim->w_bytes); /* the padding of a layout is zero */
+  int64_t *next = offsets;
+  for (int d = 0, md_dim = 0; d < 5; d++) {
+    at[d] = next;
+    next += dims[d];
+    if (d == 2 && s->kt == 1) at[d][0] = 0;
+    else if (!kl_dnn_offsets(&p->md, md_dim++, dims[d], at[d])) {
+      kl_fail(err, KL_ERR_UNSUPPORTED, "oneDNN wants weights in a layout that we do not know");
+      goto out;
     }
-    src = plain;
   }
-  dnnl_memory_desc_t from;
-  dnnl_dims_t d3 = {s->o, s->c, s->kt, s->kh, s->kw}, d2 = {s->o, s->c, s->kh, s->kw};
-  bool deep = s->kt > 1;
-  ok = p->data &&
-       dnnl_memory_desc_init_by_tag(&from, deep ? 5 : 4, deep ? d3 : d2, j->bf16 ? dnnl_bf16 : dnnl_f32,
-                                    deep ? dnnl_oidhw : dnnl_oihw) == dnnl_success &&
-       kl_dnn_reorder(j->c->dnn, 0, &from, src, &p->md, p->data);
+  for (int64_t t = 0; t < taps; t++)
+    next[t] = at[2][t / (s->kh * s->kw)] + at[3][t / s->kw % s->kh] + at[4][t % s->kw];
+  for (int64_t o = 0; o < s->o; o++) {
+    j->c->k.to_f32[w->dtype]((const char *)kl_data(w) + (size_t)o * row_bytes, f32, row);
+    j->c->k.from_f32[KL_BF16](f32, half, row);
+    for (int64_t c = 0; c < s->c; c++)
+      for (int64_t t = 0; t < taps; t++) {
+        int64_t to = at[0][o] + at[1][c] + next[t];
+        if (j->bf16) ((uint16_t *)p->data)[to] = half[c * taps + t];
+        else ((float *)p->data)[to] = f32[c * taps + t];
+      }
+  }
+  ok = true;
 out:
-  kl_free(&plain);
+  kl_free(&offsets);
   kl_free(&f32);
+  kl_free(&half);
   if (!ok) {
     packed_free(p);
     return kl_fail(err, KL_ERR_OOM, "no memory for a packed convolution");

@@ -1,5 +1,7 @@
 #include "engine/cpu/dnn.h"
 
+#include "engine/base/log.h"
+
 #include <string.h>
 
 enum { BUCKETS = 256, MOST = 1024 };
@@ -84,11 +86,11 @@ static bool activation(dnnl_post_ops_t po, KlActivation act) {
 
 static dnnl_status_t describe_product(const KlDnnKey *k, KlDnnPrim *p, dnnl_matmul_desc_t *out) {
   dnnl_dims_t x = {k->m, k->k}, w = {k->k, k->n}, y = {k->m, k->n}, b = {1, k->n};
-  dnnl_dims_t xs = {k->x_stride, 1}, ws = {1, k->k}, ys = {k->y_stride, 1};
-  dnnl_status_t s = dnnl_memory_desc_init_by_strides(&p->x, 2, x, type(k->x_bf16), xs);
-  if (!s && k->plain) s = dnnl_memory_desc_init_by_strides(&p->w, 2, w, type(k->x_bf16), ws);
-  else if (!s && p->w.ndims == 0) s = dnnl_memory_desc_init_by_tag(&p->w, 2, w, type(k->x_bf16), dnnl_format_tag_any);
-  if (!s) s = dnnl_memory_desc_init_by_strides(&p->y, 2, y, type(k->y_bf16), ys);
+  dnnl_data_type_t in = type(k->x_bf16);
+  dnnl_status_t s = dnnl_memory_desc_init_by_tag(&p->x, 2, x, in, dnnl_ab);
+  if (!s && k->plain) s = dnnl_memory_desc_init_by_tag(&p->w, 2, w, in, dnnl_ba);
+  else if (!s && p->w.ndims == 0) s = dnnl_memory_desc_init_by_tag(&p->w, 2, w, in, dnnl_format_tag_any);
+  if (!s) s = dnnl_memory_desc_init_by_tag(&p->y, 2, y, type(k->y_bf16), dnnl_ab);
   if (!s && k->bias) s = dnnl_memory_desc_init_by_tag(&p->bias, 2, b, dnnl_f32, dnnl_ab);
   return s ? s : dnnl_matmul_desc_init(out, &p->x, &p->w, k->bias ? &p->bias : NULL, &p->y);
 }
@@ -135,7 +137,9 @@ static bool make(KlCpuDnn *d, KlDnnPrim *p, KlErr *err) {
   p->scratch_bytes = dnnl_memory_desc_get_size(&p->scratch);
   const char *name = "";
   dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-  p->fast = !strncmp(name, "brg", 3);
+  if (strncmp(name, "brg", 3))
+    kl_log(KL_LOG_DEBUG, "oneDNN takes %s for a %s of %lld to %lld channels", name, p->key.conv ? "convolution" : "product",
+           (long long)(p->key.conv ? p->key.c : p->key.k), (long long)(p->key.conv ? p->key.o : p->key.n));
   ok = true;
 out:
   if (desc) dnnl_primitive_desc_destroy(desc);
@@ -188,22 +192,20 @@ bool kl_dnn_run(const KlCpuDnn *d, int worker, const KlDnnPrim *p, const void *x
   return ok;
 }
 
-bool kl_dnn_reorder(const KlCpuDnn *d, int worker, const dnnl_memory_desc_t *from, const void *src,
-                    const dnnl_memory_desc_t *to, void *dst) {
-  dnnl_primitive_desc_t desc = NULL;
-  dnnl_primitive_t prim = NULL;
-  dnnl_memory_t a = NULL, b = NULL;
-  bool ok = dnnl_reorder_primitive_desc_create(&desc, from, d->engine, to, d->engine, NULL) == dnnl_success &&
-            dnnl_primitive_create(&prim, desc) == dnnl_success &&
-            dnnl_memory_create(&a, from, d->engine, (void *)(uintptr_t)src) == dnnl_success &&
-            dnnl_memory_create(&b, to, d->engine, dst) == dnnl_success;
-  if (ok) {
-    dnnl_exec_arg_t arg[2] = {{DNNL_ARG_FROM, a}, {DNNL_ARG_TO, b}};
-    ok = dnnl_primitive_execute(prim, d->stream[worker], 2, arg) == dnnl_success;
+bool kl_dnn_offsets(const dnnl_memory_desc_t *md, int dim, int64_t n, int64_t *out) {
+  const dnnl_blocking_desc_t *b = &md->format_desc.blocking;
+  if (md->format_kind != dnnl_blocked || md->extra.flags || md->offset0) return false;
+  for (int64_t i = 0; i < n; i++) {
+    /* The last inner block is the fastest; a dimension's index is taken apart from there. */
+    int64_t at = 0, step = 1, rest = i;
+    for (int k = b->inner_nblks - 1; k >= 0; k--) {
+      if (b->inner_idxs[k] == dim) {
+        at += rest % b->inner_blks[k] * step;
+        rest /= b->inner_blks[k];
+      }
+      step *= b->inner_blks[k];
+    }
+    out[i] = at + rest * b->strides[dim];
   }
-  if (a) dnnl_memory_destroy(a);
-  if (b) dnnl_memory_destroy(b);
-  if (prim) dnnl_primitive_destroy(prim);
-  if (desc) dnnl_primitive_desc_destroy(desc);
-  return ok;
+  return true;
 }

@@ -10,7 +10,7 @@
 typedef struct {
   int32_t conv;              /* 0: y[m, n] = act(x[m, k] w + bias (+ y)); 1: convolution */
   int32_t x_bf16, y_bf16, bias, sum, act, plain; /* plain: w is rows [n, k] as stored, not packed */
-  int64_t m, n, k, x_stride, y_stride;
+  int64_t m, n, k;
   int64_t kt, kh, kw, c, o, h, w, ho, wo, stride_h, stride_w, top, bottom, left, right; /* one output frame */
 } KlDnnKey;
 
@@ -19,7 +19,6 @@ typedef struct {
   dnnl_primitive_t prim;
   dnnl_memory_desc_t x, w, bias, y, scratch;
   size_t scratch_bytes, w_bytes;
-  bool fast; /* one of the blocked-product implementations */
 } KlDnnPrim;
 
 /* KL_ERR_OOM, KL_ERR_UNSUPPORTED. */
@@ -36,6 +35,6 @@ void kl_dnn_trim(KlCpuDnn *d);
 bool kl_dnn_run(const KlCpuDnn *d, int worker, const KlDnnPrim *p, const void *x, const void *w, const float *bias,
                 void *y, void *scratch);
 
-/* Lays weights out as `to` says. `from`: a plain layout, of the same type. For tasks. */
-bool kl_dnn_reorder(const KlCpuDnn *d, int worker, const dnnl_memory_desc_t *from, const void *src,
-                    const dnnl_memory_desc_t *to, void *dst);
+/* Where index i = 0..n-1 of dimension `dim` lies in a layout: an element is at the sum of its dimensions' offsets
+ * (elements). oneDNN's own reorders into these layouts run at a few MB/s. False: a layout that is not like this. */
+bool kl_dnn_offsets(const dnnl_memory_desc_t *md, int dim, int64_t n, int64_t *out);

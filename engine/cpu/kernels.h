@@ -28,4 +28,7 @@ typedef struct {
   float (*dot)(const float *a, const float *b, size_t n); /* scalar products, for the scalar linear and convolution */
 } KlCpuKernels;
 
+/* Each overlays what it has. The x86 ones are there on x86 only. */
 void kl_kernels_scalar(KlCpuKernels *k);
+void kl_kernels_avx2(KlCpuKernels *k);
+void kl_kernels_avx512(KlCpuKernels *k);

@@ -21,7 +21,8 @@ typedef struct {
   KlCpu *c;
   const KlTensor *w;
   KlRows x, y, residual;
-  bool has_residual, bf16, gather, widen; /* products in bf16; x is copied first; y is made in f32 first */
+  bool has_residual, bf16;     /* products in bf16 */
+  bool gather, stage, widen;   /* x is copied first; y is made in scratch; in f32 there */
   bool fly;
   int64_t m, n, k, rows, cols, row_blocks, col_blocks;
   const Packed *packed;
@@ -52,10 +53,6 @@ static KlDnnKey key_of(const Job *j, int64_t m, int64_t n) {
   key.act = (int32_t)j->act;
   key.plain = j->fly;
   key.m = m, key.n = n, key.k = j->k;
-  key.x_stride = j->gather ? j->k : j->x.stride[0] / (int64_t)j->x.size;
-  key.y_stride = j->widen ? n : j->y.stride[0] / (int64_t)j->y.size;
-  /* One row: any stride is as good, and fewer kernels are made. */
-  if (m == 1) key.x_stride = j->k, key.y_stride = n;
   return key;
 }
 
@@ -75,13 +72,16 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   }
   j->m = j->y.rows, j->n = j->y.cols, j->k = j->x.cols;
   j->bf16 = x->dtype == KL_BF16 && c->level == KL_CPU_AVX512BF16;
-  j->gather = j->x.outer != 1 || (x->dtype == KL_BF16 && !j->bf16);
+  /* oneDNN 2.6 is fast only where rows follow each other without a gap. */
+  bool dense = j->m == 1 || (j->x.outer == 1 && j->x.stride[0] == j->k * (int64_t)j->x.size);
+  j->gather = !dense || (x->dtype == KL_BF16 && !j->bf16);
   j->widen = node->dtype == KL_BF16 && !j->bf16;
   j->fly = on_the_fly(j->w);
   j->rows = kl_min64(kl_max64(j->m, 1), j->fly ? FLY_ROWS : ROWS);
   j->cols = kl_min64(kl_max64(j->n, 1), j->fly ? FLY_COLS : COLS);
   j->row_blocks = (j->m + j->rows - 1) / j->rows;
   j->col_blocks = (j->n + j->cols - 1) / j->cols;
+  j->stage = j->widen || (j->col_blocks > 1 && j->m > 1);
   if (!j->m || !j->n) return true;
   const KlPack *pack = j->fly ? NULL : kl_pack_find(j->w, KL_PACK_LINEAR, j->bf16 ? KL_BF16 : KL_F32);
   j->packed = pack ? pack->data : NULL;
@@ -94,7 +94,7 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   size_t size = j->bf16 ? 2 : 4;
   if (j->gather) j->x_bytes = (size_t)(j->rows * j->k) * size;
   if (j->fly) j->w_bytes = (size_t)(j->cols * j->k) * size, j->row_bytes = (size_t)j->k * sizeof(float);
-  if (j->widen) j->y_bytes = (size_t)(j->rows * j->cols) * sizeof(float);
+  if (j->stage) j->y_bytes = (size_t)(j->rows * j->cols) * (j->widen ? sizeof(float) : j->y.size);
   size_t *part[] = {&j->x_bytes, &j->w_bytes, &j->row_bytes, &j->y_bytes, &j->prim_bytes};
   for (size_t i = 0; i < 5; i++) j->worker_bytes += *part[i] = kl_up(*part[i], KL_ALIGN);
   return true;
@@ -109,38 +109,51 @@ size_t kl_linear_dnn_scratch(const KlCpu *c, const KlTensor *node) {
 
 /* ---- packing ---- */
 
+enum { PACK_ROWS = 16, PACK_STEP = 64 };
+
 typedef struct {
   KlCpu *c;
   const KlTensor *w;
   Packed *to;
   int64_t n, k;
   bool bf16;
+  int64_t *at_k[2], *at_n[2]; /* offsets in a whole block, in the last one */
   char *mem;
-  size_t worker_bytes, plain_bytes;
-  atomic_bool failed;
+  size_t worker_bytes, rows_bytes;
 } PackJob;
 
 static void pack_task(void *ctx, size_t t, int worker) {
   PackJob *j = ctx;
   const KlCpuKernels *k = &j->c->k;
-  int64_t n0 = (int64_t)t * COLS, n = kl_min64(COLS, j->n - n0);
-  size_t row_bytes = (size_t)j->k / kl_dtype_block(j->w->dtype) * kl_dtype_block_bytes(j->w->dtype), size = j->bf16 ? 2 : 4;
-  const char *src = (const char *)kl_data(j->w) + (size_t)n0 * row_bytes;
-  if (j->w->dtype != (j->bf16 ? KL_BF16 : KL_F32)) {
-    char *plain = j->mem + (size_t)worker * j->worker_bytes;
-    float *row = (float *)(plain + j->plain_bytes);
-    for (int64_t i = 0; i < n; i++) {
-      float *f32 = j->bf16 ? row : (float *)(plain + (size_t)(i * j->k) * size);
-      k->to_f32[j->w->dtype](src + (size_t)i * row_bytes, f32, (size_t)j->k);
-      if (j->bf16) k->from_f32[KL_BF16](f32, plain + (size_t)(i * j->k) * size, (size_t)j->k);
+  int64_t n0 = (int64_t)t * COLS, n1 = kl_min64(j->n, n0 + COLS);
+  int last = n1 - n0 != COLS;
+  size_t row_bytes = (size_t)j->k / kl_dtype_block(j->w->dtype) * kl_dtype_block_bytes(j->w->dtype), kk = (size_t)j->k;
+  const int64_t *at_k = j->at_k[last], *at_n = j->at_n[last];
+  char *rows = j->mem + (size_t)worker * j->worker_bytes, *out = j->to->data + t * j->to->stride;
+  float *row = (float *)(rows + j->rows_bytes);
+  memset(out, 0, last ? j->to->tail : j->to->stride); /* the padding of a layout is zero */
+  for (int64_t n = n0; n < n1; n += PACK_ROWS) {
+    int64_t count = kl_min64(PACK_ROWS, n1 - n);
+    for (int64_t i = 0; i < count; i++) {
+      const char *src = (const char *)kl_data(j->w) + (size_t)(n + i) * row_bytes;
+      char *to = rows + (size_t)(i * j->k) * (j->bf16 ? 2 : 4);
+      if (j->bf16 && j->w->dtype == KL_BF16) {
+        memcpy(to, src, kk * 2);
+      } else {
+        float *f32 = j->bf16 ? row : (float *)to;
+        k->to_f32[j->w->dtype](src, f32, kk);
+        if (j->bf16) k->from_f32[KL_BF16](f32, to, kk);
+      }
     }
-    src = plain;
+    for (int64_t k0 = 0; k0 < j->k; k0 += PACK_STEP)
+      for (int64_t i = 0; i < count; i++) {
+        int64_t k1 = kl_min64(j->k, k0 + PACK_STEP), to = at_n[n - n0 + i];
+        if (j->bf16)
+          for (int64_t e = k0; e < k1; e++) ((uint16_t *)out)[to + at_k[e]] = ((uint16_t *)rows)[i * j->k + e];
+        else
+          for (int64_t e = k0; e < k1; e++) ((float *)out)[to + at_k[e]] = ((float *)rows)[i * j->k + e];
+      }
   }
-  dnnl_memory_desc_t from;
-  dnnl_dims_t dims = {j->k, n}, strides = {1, j->k};
-  bool ok = dnnl_memory_desc_init_by_strides(&from, 2, dims, j->bf16 ? dnnl_bf16 : dnnl_f32, strides) == dnnl_success;
-  ok = ok && kl_dnn_reorder(j->c->dnn, worker, &from, src, &j->to->w[n != COLS], j->to->data + t * j->to->stride);
-  if (!ok) atomic_store(&j->failed, true);
 }
 
 static void packed_free(void *data) {
@@ -156,35 +169,35 @@ static bool pack(Job *j, KlErr *err) {
   PackJob job = {.c = j->c, .w = w, .to = p, .n = j->n, .k = j->k, .bf16 = j->bf16};
   bool ok = false;
   p->blocks = j->col_blocks;
+  int64_t *offsets = kl_alloc((size_t)(2 * (j->k + COLS)), sizeof *offsets);
+  job.rows_bytes = kl_up((size_t)(PACK_ROWS * j->k) * sizeof(float), KL_ALIGN);
+  job.worker_bytes = job.rows_bytes + kl_up((size_t)j->k * sizeof(float), KL_ALIGN);
+  job.mem = kl_alloc((size_t)kl_cpu_threads(j->c), job.worker_bytes);
+  if (!offsets || !job.mem) goto out;
   for (int last = 0; last < 2; last++) {
     /* The layout is the same for any number of rows; ask with a full block. */
-    KlDnnKey key = key_of(j, ROWS, block_cols(j, last));
-    key.x_stride = j->k, key.y_stride = key.n, key.act = 0, key.sum = 0;
+    int64_t n = block_cols(j, last);
+    KlDnnKey key = key_of(j, ROWS, n);
+    key.act = 0, key.sum = 0;
     const KlDnnPrim *prim;
     if (!kl_dnn_get(j->c->dnn, &key, NULL, &prim, err)) goto out;
     p->w[last] = prim->w;
     *(last ? &p->tail : &p->stride) = kl_up(prim->w_bytes, KL_ALIGN);
+    job.at_k[last] = offsets + last * (j->k + COLS);
+    job.at_n[last] = job.at_k[last] + j->k;
+    if (!kl_dnn_offsets(&prim->w, 0, j->k, job.at_k[last]) || !kl_dnn_offsets(&prim->w, 1, n, job.at_n[last])) {
+      kl_fail(err, KL_ERR_UNSUPPORTED, "oneDNN wants weights in a layout that we do not know");
+      goto out;
+    }
   }
-  if (j->n % COLS == 0) p->w[1] = p->w[0];
-  if (j->n < COLS) p->w[0] = p->w[1];
-  size_t size = j->bf16 ? 2 : 4, threads = (size_t)kl_cpu_threads(j->c);
   p->data = kl_big_alloc((size_t)(p->blocks - 1) * p->stride + p->tail);
-  if (w->dtype != (j->bf16 ? KL_BF16 : KL_F32)) {
-    job.plain_bytes = kl_up((size_t)(kl_min64(COLS, j->n) * j->k) * size, KL_ALIGN);
-    job.worker_bytes = job.plain_bytes + kl_up((size_t)j->k * sizeof(float), KL_ALIGN);
-    job.mem = kl_alloc(threads, job.worker_bytes);
-  }
-  if (!p->data || (job.worker_bytes && !job.mem)) {
-    kl_fail(err, KL_ERR_OOM, "no memory for a packed weight");
-    goto out;
-  }
-  ok = kl_cpu_tasks(j->c, (size_t)p->blocks, pack_task, &job, NULL, err);
-  if (ok && atomic_load(&job.failed)) ok = kl_fail(err, KL_ERR_OOM, "packing a weight failed");
+  if (p->data) ok = kl_cpu_tasks(j->c, (size_t)p->blocks, pack_task, &job, NULL, err);
 out:
   kl_free(&job.mem);
+  kl_free(&offsets);
   if (!ok) {
     packed_free(p);
-    return false;
+    return kl_fail(err, KL_ERR_OOM, "no memory for a packed weight");
   }
   return kl_pack_add(w, KL_PACK_LINEAR, j->bf16 ? KL_BF16 : KL_F32, p, packed_free, err);
 }
@@ -232,18 +245,21 @@ static void task(void *ctx, size_t t, int worker) {
   const void *w = ww;
   if (j->fly) expand(j, n0, n, ww, (float *)wr);
   else w = j->packed->data + (size_t)cb * j->packed->stride;
-  size_t col_at = (size_t)n0 * j->y.size;
-  char *y = j->widen ? wy : (char *)kl_row(&j->y, m0) + col_at;
+  size_t col_at = (size_t)n0 * j->y.size, line = (size_t)n * (j->widen ? sizeof(float) : j->y.size);
+  char *y = j->stage ? wy : (char *)kl_row(&j->y, m0) + col_at;
   if (j->has_residual)
     for (int64_t i = 0; i < m; i++) {
       const char *from = (char *)kl_row(&j->residual, m0 + i) + col_at;
-      if (j->widen) k->to_f32[KL_BF16](from, (float *)y + i * n, (size_t)n);
-      else memcpy(y + (size_t)i * (size_t)j->y.stride[0], from, (size_t)n * j->y.size);
+      if (j->widen) k->to_f32[KL_BF16](from, (float *)(y + (size_t)i * line), (size_t)n);
+      else memcpy(y + (size_t)i * line, from, line);
     }
   if (!kl_dnn_run(j->c->dnn, worker, prim, x, w, j->bias_f32 + n0, y, ws)) atomic_store(&j->failed, true);
-  if (j->widen)
-    for (int64_t i = 0; i < m; i++)
-      k->from_f32[KL_BF16]((float *)y + i * n, (char *)kl_row(&j->y, m0 + i) + col_at, (size_t)n);
+  if (!j->stage) return;
+  for (int64_t i = 0; i < m; i++) {
+    char *to = (char *)kl_row(&j->y, m0 + i) + col_at;
+    if (j->widen) k->from_f32[KL_BF16]((float *)(y + (size_t)i * line), to, (size_t)n);
+    else memcpy(to, y + (size_t)i * line, line);
+  }
 }
 
 bool kl_linear_dnn_run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel *cancel, KlErr *err) {

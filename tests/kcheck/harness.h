@@ -1,6 +1,7 @@
 /* Inside of kcheck. */
 #pragma once
 
+#include "engine/cpu/ceiling.h"
 #include "engine/graph/backend.h"
 #include "tests/kcheck/kcheck.h"
 
@@ -20,7 +21,7 @@ typedef struct {
   void *raw;
   size_t n;
   KlDtype dtype;
-  double seconds;
+  double seconds, cpu; /* the quickest run: by the clock, and processor time of all threads */
 } KcResult;
 
 typedef struct {
@@ -37,12 +38,13 @@ struct Kc {
   int backends;
   bool bench, verbose;
   const char *only; /* substring of the case names to run, or NULL */
-  double ceiling[2]; /* GFLOP/s of a large product in f32, bf16 */
+  KlCeiling ceiling[2]; /* of a large product in f32, bf16; the best level's */
   int cases[KL_OPS], failures, runs;
   bool support[KL_OPS][KC_BACKENDS];
 };
 
 double kc_now(void);
+double kc_cpu(void); /* processor time of the process */
 void kc_die(const char *what, const KlErr *err);
 void kc_reset(Kc *k);
 /* Runs `node` on b. *out is filled on success, its raw memory is for kl_free. */

@@ -63,10 +63,13 @@ void kc_case(Kc *k, KcBuild build, const void *args, KcTol tol, const char *fmt,
     if (!ok) k->failures++;
     if (ok && k->verbose) printf("ok   %s on %s: nmse %.2e, %.1f ulp\n", name, k->label[i], d.nmse, d.ulp);
     if (ok && k->bench) {
-      double rate = flops / got.seconds * 1e-9, top = k->ceiling[bf16 && k->ceiling[1] > 0];
-      printf("%-44s %-14s %9.3f ms", name, k->label[i], 1e3 * got.seconds);
-      if (flops > 0) printf(" %8.1f GFLOP/s", rate);
-      if (flops > 0 && top > 0) printf(" %5.1f %%", 100 * rate / top);
+      const KlCeiling *top = &k->ceiling[bf16];
+      printf("%-44s %-10s %9.3f ms", name, k->label[i], 1e3 * got.seconds);
+      if (flops > 0)
+        printf(" %7.1f GFLOP/s %5.1f %% of the ceiling, %5.1f %% by processor time", flops / got.seconds * 1e-9,
+               100 * flops / got.seconds * 1e-9 / top->wall, 100 * flops / got.cpu * 1e-9 / top->per_cpu);
+      else
+        printf(" (%.3f ms of processor time)", 1e3 * got.cpu);
       if (i > 0 && want.raw) printf("  x%.1f", want.seconds / got.seconds);
       putchar('\n');
       fflush(stdout);
@@ -100,6 +103,7 @@ static void support_table(const Kc *k) {
 int main(int argc, char **argv) {
   static Kc k;
   bool support = false;
+  setvbuf(stdout, NULL, _IOLBF, 0);
   int threads = 2;
   KlCpuLevel lowest = KL_CPU_SCALAR, highest = kl_cpu_best();
   for (int i = 1; i < argc; i++) {
@@ -118,6 +122,12 @@ int main(int argc, char **argv) {
   if (!k.bench || lowest == KL_CPU_SCALAR) add_level(&k, KL_CPU_SCALAR, threads);
   for (int l = lowest > KL_CPU_AVX2 ? (int)lowest : KL_CPU_AVX2; l <= (int)highest; l++)
     add_level(&k, (KlCpuLevel)l, threads);
+  for (int t = 0; t < 2 && k.bench; t++) {
+    KlErr err = KL_ERR_INIT;
+    if (!kl_cpu_ceiling(k.backend[k.backends - 1], t ? KL_BF16 : KL_F32, &k.ceiling[t], &err)) kc_die("ceiling", &err);
+    printf("ceiling %s: %.1f GFLOP/s, %.1f a thread by processor time\n", t ? "bf16" : "f32", k.ceiling[t].wall,
+           k.ceiling[t].per_cpu);
+  }
   kc_elementwise(&k);
   kc_norm(&k);
   kc_move(&k);

@@ -52,7 +52,7 @@ static float act1(KlActivation a, float x) {
   case KL_ACT_NONE: return x;
   case KL_ACT_RELU: return x < 0 ? 0 : x;
   case KL_ACT_SILU: return x / (1 + expf(-x));
-  case KL_ACT_GELU_TANH: return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
+  case KL_ACT_GELU_TANH: return x / (1 + expf(-2 * 0.79788456f * (x + 0.044715f * x * x * x))); /* no cancellation */
   case KL_ACT_TANH3: return 3 * tanhf(x / 3);
   }
   return x;
