@@ -36,6 +36,7 @@ void golden_swap(const float *from, size_t a, size_t b, size_t n, float *to);
 
 void golden_wan(Golden *g);        /* wan_t2v, wan_vace */
 void golden_wan_causal(Golden *g);
+void golden_starter(Golden *g);    /* the built-in model */
 void golden_umt5(Golden *g);
 void golden_schedules(Golden *g);
 void golden_wan_vae(Golden *g);
