@@ -61,12 +61,11 @@ bool kl_directory_add(KlDirectory *dir, const KlEntry *e, KlErr *err) {
 }
 
 bool kl_directory_add_meta(KlDirectory *dir, const char *key, const char *value, KlErr *err) {
-  if (strlen(value) > KL_MAX_META) return true;
+  if (dir->nmeta++ >= KL_MAX_METAS)
+    return kl_fail(err, KL_ERR_FORMAT, "%s: more than %d metadata entries", dir->label, KL_MAX_METAS);
   KlMeta *m = kl_arena_alloc(dir->arena, 1, sizeof *m);
-  char *k = kl_arena_strndup(dir->arena, key, strlen(key)),
-       *v = kl_arena_strndup(dir->arena, value, strlen(value));
-  if (!m || !k || !v) return kl_fail(err, KL_ERR_OOM, "no memory for metadata");
-  *m = (KlMeta){.next = dir->meta, .key = k, .value = v};
+  if (!m) return kl_fail(err, KL_ERR_OOM, "no memory for metadata");
+  *m = (KlMeta){.next = dir->meta, .key = key, .value = value};
   dir->meta = m;
   return true;
 }

@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 enum {
-  KL_MAX_TENSORS = 100000,   /* the largest public models have some ten thousand */
+  KL_MAX_TENSORS = 100000, /* the largest public models have some ten thousand */
+  KL_MAX_METAS = 65536,
   KL_MAX_META = 1024 * 1024, /* longer metadata values are left out */
 };
 
@@ -36,6 +37,7 @@ typedef struct {
   KlEntry *entry;    /* kl_free */
   size_t n, cap;
   KlMeta *meta; /* in no particular order */
+  size_t nmeta;
 } KlDirectory;
 
 /* Reads the table of contents of a file that lies in memory. Nothing is believed: on success every entry's
@@ -47,6 +49,7 @@ bool kl_is_gguf(const uint8_t *data, size_t size);
 
 /* For the readers. */
 bool kl_directory_add(KlDirectory *dir, const KlEntry *e, KlErr *err);
+/* key and value are in the arena already. */
 bool kl_directory_add_meta(KlDirectory *dir, const char *key, const char *value, KlErr *err);
 /* Number of elements; false on overflow, a negative size or a total of more than INT64_MAX / 8. */
 bool kl_shape_count(int ndim, const int64_t *shape, size_t *n);

@@ -223,7 +223,9 @@ static bool key_value(Reader *r, KlErr *err) {
     r->alignment = v;
   }
   number_text((unsigned)type, v, text, sizeof text);
-  return kl_directory_add_meta(r->dir, key, text, err);
+  char *copy = kl_arena_strndup(r->dir->arena, text, strlen(text));
+  return copy ? kl_directory_add_meta(r->dir, key, copy, err)
+              : kl_fail(err, KL_ERR_OOM, "no memory for the header");
 }
 
 /* Replaces a folded shape by the true one if it is credible. */
@@ -302,7 +304,7 @@ bool kl_gguf_read(const uint8_t *data, size_t size, KlDirectory *dir, KlErr *err
     return kl_fail(err, KL_ERR_UNSUPPORTED, "%s is GGUF version %llu; versions 2 and 3 are read", label,
                    (unsigned long long)version);
   if (!get(&r, 8, &tensors, err) || !get(&r, 8, &keys, err)) return false;
-  if (tensors > KL_MAX_TENSORS || keys > KEYS_MAX)
+  if (tensors > KL_MAX_TENSORS || keys > KL_MAX_METAS)
     return kl_fail(err, KL_ERR_FORMAT, "%s: the header claims %llu tensors and %llu metadata entries", label,
                    (unsigned long long)tensors, (unsigned long long)keys);
   for (uint64_t i = 0; i < keys; i++)

@@ -10,7 +10,7 @@
 enum {
   KL_TEXT_MAX = 1024 * 1024,        /* bytes of a prompt */
   KL_NORMAL_MAX = 16 * 1024 * 1024, /* bytes of a prompt once normalised: a file must not make it explode */
-  KL_PIECES_MAX = 2 * 1000 * 1000,
+  KL_PIECES_MAX = 1000 * 1000,
   KL_PIECE_BYTES_MAX = 1024,
   KL_TOKENIZER_BYTES_MAX = 256 * 1024 * 1024,
 };

@@ -113,10 +113,10 @@ static void model_text(FILE *f, const Job *job) {
       "\"%s\",\n"
       "  \"text_encoder\": \"%s\",\n  \"tokenizer\": \"google/umt5-xxl/tokenizer.json\",\n  \"vae\": "
       "\"%s\",\n"
-      "  \"defaults\": {\"width\": %d, \"height\": %d, \"fps\": \"16\", \"length\": \"%s\", \"steps\": %d, "
+      "  \"defaults\": {\"width\": %d, \"height\": %d, \"fps\": \"16\", \"frames\": %d, \"steps\": %d, "
       "\"guidance\": 5, \"shift\": 5, \"solver\": \"unipc\"}\n}\n",
       transformer, umt5, vae, job->scale.tiny ? 64 : 832, job->scale.tiny ? 64 : 480,
-      job->scale.tiny ? "9f" : "81f", job->scale.tiny ? 2 : 50);
+      job->scale.tiny ? 9 : 81, job->scale.tiny ? 2 : 50);
 }
 
 static bool make_dir(const char *dir, const char *sub, KlErr *err) {

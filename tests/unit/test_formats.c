@@ -130,6 +130,10 @@ static void test_hostile(void) {
                            i ? "," : "", i);
   g_string_append_c(deep, '}');
   refuse(st_file(deep->str, 0), KL_ERR_FORMAT, "more than");
+  g_string_assign(deep, "{\"__metadata__\":{");
+  for (int i = 0; i <= KL_MAX_METAS; i++) g_string_append(deep, i ? ",\"\":\"\"" : "\"\":\"\"");
+  g_string_append(deep, "}}");
+  refuse(st_file(deep->str, 0), KL_ERR_FORMAT, "metadata entries");
   g_string_assign(deep, "{\"");
   for (int i = 0; i < 600; i++) g_string_append(deep, "\xC3\xBC");
   g_string_append(deep, "\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}");
