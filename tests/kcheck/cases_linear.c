@@ -25,7 +25,7 @@ static void one(Kc *k, Args a, bool bench) {
 
 void kc_linear(Kc *k) {
   /* m x n x k */
-  static const int64_t shapes[][3] = {{1, 1, 1}, {0, 4, 4}, {2, 3, 5}, {1, 64, 64}, {3, 17, 33}, {16, 16, 16}, {33, 65, 31}, {65, 129, 257}, {128, 64, 96}, {5, 200, 1000}};
+  static const int64_t shapes[][3] = {{1, 1, 1}, {0, 4, 4}, {2, 3, 5}, {1, 64, 64}, {3, 17, 33}, {16, 16, 16}, {33, 65, 31}, {65, 129, 257}, {128, 64, 96}, {5, 200, 1000}, {130, 1025, 40}, {96, 256, 512}, {3, 1100, 64}};
   static const KlDtype types[] = {KL_F32, KL_F16, KL_BF16};
   for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
     for (int w = 0; w < 3; w++)

@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
   bool support = false;
   setvbuf(stdout, NULL, _IOLBF, 0);
   int threads = 2;
-  KlCpuLevel lowest = KL_CPU_SCALAR, highest = kl_cpu_best();
+  KlCpuLevel lowest = KL_CPU_SCALAR, highest = kl_cpu_level(); /* KL_CPU caps it, oneDNN's level too */
   for (int i = 1; i < argc; i++) {
     const char *next = i + 1 < argc ? argv[i + 1] : "";
     if (!strcmp(argv[i], "--bench")) k.bench = true;
