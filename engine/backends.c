@@ -1,23 +1,17 @@
 /* The one place that knows every backend by name. */
 #include "engine/cpu/backend_cpu.h"
 #include "engine/graph/backend.h"
-#ifdef KL_VULKAN
 #include "engine/vulkan/backend_vk.h"
-#endif
 
 #include <stdlib.h>
 #include <string.h>
 
 static bool open_vulkan(const char *which, KlBackend *cpu, KlBackend **out, KlErr *err) {
-#ifdef KL_VULKAN
   char *end = NULL;
   long index = *which ? strtol(which + 1, &end, 10) : 0;
   if (*which && (*which != ':' || end == which + 1 || *end || index < 0 || index > 63))
     return kl_fail(err, KL_ERR_INVALID, "device must be cpu, vulkan or vulkan:N");
   return kl_vulkan_backend_new((int)index, cpu, out, err);
-#else
-  return kl_fail(err, KL_ERR_DEVICE_LOST, "this build has no Vulkan");
-#endif
 }
 
 bool kl_backend_open(const char *device, int threads, KlDtype compute, KlBackend **out, KlErr *err) {

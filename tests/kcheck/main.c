@@ -1,5 +1,6 @@
-/* kcheck [--bench] [--support] [--only TEXT] [--level LEVEL] [--threads N] [--verbose] */
+/* kcheck [--bench] [--support] [--only TEXT] [--level LEVEL] [--threads N] [--vulkan] [--verbose] */
 #include "engine/cpu/backend_cpu.h"
+#include "engine/vulkan/backend_vk.h"
 #include "engine/graph/exec.h"
 #include "engine/base/mem.h"
 #include "tests/kcheck/harness.h"
@@ -89,6 +90,18 @@ static void add_level(Kc *k, KlCpuLevel level, int threads) {
   k->backends++;
 }
 
+static void add_vulkan(Kc *k) {
+  KlVulkanDevice list[4];
+  int n = kl_vulkan_devices(list, 4);
+  for (int i = 0; i < n && i < 4 && k->backends < KC_BACKENDS; i++) {
+    KlErr err = KL_ERR_INIT;
+    if (!list[i].usable) continue;
+    if (!kl_vulkan_backend_new(i, NULL, &k->backend[k->backends], &err)) kc_die(list[i].name, &err);
+    snprintf(k->label[k->backends], sizeof k->label[0], "vulkan:%d", i);
+    k->backends++;
+  }
+}
+
 static void support_table(const Kc *k) {
   printf("%-12s", "op");
   for (int i = 0; i < k->backends; i++) printf(" %-12s", k->label[i]);
@@ -103,6 +116,7 @@ static void support_table(const Kc *k) {
 int main(int argc, char **argv) {
   static Kc k;
   bool support = false;
+  bool vulkan = false;
   setvbuf(stdout, NULL, _IOLBF, 0);
   int threads = 2;
   KlCpuLevel lowest = KL_CPU_SCALAR, highest = kl_cpu_level(); /* KL_CPU caps it, oneDNN's level too */
@@ -114,8 +128,9 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--only")) k.only = next, i++;
     else if (!strcmp(argv[i], "--threads")) threads = atoi(next), i++;
     else if (!strcmp(argv[i], "--level") && kl_cpu_parse_level(next, &lowest)) highest = lowest, i++;
+    else if (!strcmp(argv[i], "--vulkan")) vulkan = true, highest = KL_CPU_SCALAR; /* against the reference alone */
     else {
-      fprintf(stderr, "kcheck [--bench] [--support] [--only TEXT] [--level LEVEL] [--threads N] [--verbose]\n");
+      fprintf(stderr, "kcheck [--bench] [--support] [--only TEXT] [--level LEVEL] [--threads N] [--vulkan] [--verbose]\n");
       return 2;
     }
   }
@@ -128,6 +143,7 @@ int main(int argc, char **argv) {
     printf("ceiling %s: %.1f GFLOP/s, %.1f a thread by processor time\n", t ? "bf16" : "f32", k.ceiling[t].wall,
            k.ceiling[t].per_cpu);
   }
+  if (vulkan) add_vulkan(&k);
   kc_elementwise(&k);
   kc_norm(&k);
   kc_move(&k);
