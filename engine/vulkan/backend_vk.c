@@ -9,7 +9,9 @@ typedef struct {
   KlVkDevice *device;
 } Backend;
 
-static KlVkDevice *device(const KlBackend *b) { return ((const Backend *)b)->device; }
+static KlVkDevice *device(const KlBackend *b) {
+  return ((const Backend *)b)->device;
+}
 
 static void vk_free(KlBackend *b) {
   Backend *v = (Backend *)b;
@@ -44,14 +46,17 @@ static void buffer_free(KlBackend *b, KlBuffer *buf) {
 
 static bool range_ok(const KlBuffer *buf, size_t offset, size_t bytes, KlErr *err) {
   if (offset <= buf->bytes && bytes <= buf->bytes - offset) return true;
-  return kl_fail(err, KL_ERR_INVALID, "%zu bytes at %zu are outside a buffer of %zu", bytes, offset, buf->bytes);
+  return kl_fail(err, KL_ERR_INVALID, "%zu bytes at %zu are outside a buffer of %zu", bytes, offset,
+                 buf->bytes);
 }
 
-static bool buffer_write(KlBackend *b, KlBuffer *buf, size_t offset, const void *src, size_t bytes, KlErr *err) {
+static bool buffer_write(KlBackend *b, KlBuffer *buf, size_t offset, const void *src, size_t bytes,
+                         KlErr *err) {
   return range_ok(buf, offset, bytes, err) && kl_vk_write(device(b), buf->device, offset, src, bytes, err);
 }
 
-static bool buffer_read(KlBackend *b, const KlBuffer *buf, size_t offset, void *dst, size_t bytes, KlErr *err) {
+static bool buffer_read(KlBackend *b, const KlBuffer *buf, size_t offset, void *dst, size_t bytes,
+                        KlErr *err) {
   return range_ok(buf, offset, bytes, err) && kl_vk_read(device(b), buf->device, offset, dst, bytes, err);
 }
 
@@ -60,7 +65,9 @@ static bool supports(const KlBackend *b, const KlTensor *node) {
   return op && op->supports(node);
 }
 
-static size_t scratch(const KlBackend *b, const KlTensor *node) { return 0; }
+static size_t scratch(const KlBackend *b, const KlTensor *node) {
+  return 0;
+}
 
 static bool prepare(KlBackend *b, KlTensor *node, KlErr *err) {
   const KlVkOp *op = kl_vk_op(node->op);
@@ -70,14 +77,16 @@ static bool prepare(KlBackend *b, KlTensor *node, KlErr *err) {
   return true;
 }
 
-static bool run(KlBackend *b, KlTensor *node, KlBuffer *workspace, size_t scratch_offset, const KlCancel *cancel,
-                KlErr *err) {
+static bool run(KlBackend *b, KlTensor *node, KlBuffer *workspace, size_t scratch_offset,
+                const KlCancel *cancel, KlErr *err) {
   const KlVkOp *op = kl_vk_op(node->op);
   if (!op) return kl_fail(err, KL_ERR_UNSUPPORTED, "the vulkan backend has no op %s", kl_op_name(node->op));
   return kl_nelem(node) == 0 || op->run(device(b), node, cancel, err);
 }
 
-static bool sync(KlBackend *b, const KlCancel *cancel, KlErr *err) { return kl_vk_finish(device(b), cancel, err); }
+static bool sync(KlBackend *b, const KlCancel *cancel, KlErr *err) {
+  return kl_vk_finish(device(b), cancel, err);
+}
 
 static void memory(const KlBackend *b, size_t *total, size_t *available) {
   size_t t, a;
@@ -112,7 +121,8 @@ bool kl_vulkan_backend_new(int index, KlBackend *fallback, KlBackend **out, KlEr
   v->base.compute = KL_F32;
   v->base.fallback = fallback;
   snprintf(v->base.name, sizeof v->base.name, "vulkan:%d", index);
-  snprintf(v->base.title, sizeof v->base.title, "%.127s", v->device->props.deviceName);
+  snprintf(v->base.title, sizeof v->base.title, "%.70s, %.50s", v->device->props.deviceName,
+           v->device->driver);
   *out = &v->base;
   return true;
 }

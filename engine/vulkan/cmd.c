@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PARAMS = 512 << 10 }; /* bytes of parameters a slot */
+enum { PARAMS = 512 << 10 };       /* bytes of parameters a slot */
 static const double TARGET = 0.04; /* seconds a submission should take */
 
 static double now(void) {
@@ -18,7 +18,8 @@ bool kl_vk_cmd_init(KlVkDevice *d, KlErr *err) {
   const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                         .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
                                         .queueFamilyIndex = d->family};
-  if (!kl_vk_check(d, vkCreateCommandPool(d->device, &pool, NULL, &d->pool), "make a command pool", err)) return false;
+  if (!kl_vk_check(d, vkCreateCommandPool(d->device, &pool, NULL, &d->pool), "make a command pool", err))
+    return false;
   for (int i = 0; i < KL_VK_SLOTS; i++) {
     KlVkSlot *s = &d->slot[i];
     const VkCommandBufferAllocateInfo cmd = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
@@ -80,7 +81,8 @@ static bool submit(KlVkDevice *d, KlErr *err) {
   KlVkSlot *s = &d->slot[d->current];
   if (!s->recording) return true;
   s->recording = false;
-  const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &s->cmd};
+  const VkSubmitInfo info = {
+      .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &s->cmd};
   if (!kl_vk_check(d, vkEndCommandBuffer(s->cmd), "record", err) ||
       !kl_vk_check(d, vkResetFences(d->device, 1, &s->fence), "reset a fence", err))
     return false;
@@ -109,8 +111,9 @@ static bool drop(KlVkDevice *d, KlErr *err) {
   return kl_fail(err, KL_ERR_CANCELLED, "cancelled");
 }
 
-bool kl_vk_dispatch(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_SPEC], const KlVkParams *p, int views,
-                    int64_t groups, double cost, bool ordered, const KlCancel *cancel, KlErr *err) {
+bool kl_vk_dispatch(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_SPEC], const KlVkParams *p,
+                    int views, int64_t groups, double cost, bool ordered, const KlCancel *cancel,
+                    KlErr *err) {
   const size_t bytes = sizeof p->i + sizeof p->f + (size_t)views * sizeof *p->v;
   const int64_t row = 32768; /* work groups side by side; 65535 is always allowed */
   VkPipeline pipeline;
@@ -119,7 +122,8 @@ bool kl_vk_dispatch(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_S
   if (!kl_vk_pipeline(d, shader, spec, &pipeline, err)) return false;
   for (int64_t at = 0; at < groups;) {
     if (kl_cancelled(cancel)) return drop(d, err);
-    if (d->slot[d->current].recording && d->slot[d->current].used + bytes > PARAMS && !submit(d, err)) return false;
+    if (d->slot[d->current].recording && d->slot[d->current].used + bytes > PARAMS && !submit(d, err))
+      return false;
     if (!begin(d, err)) return false;
     KlVkSlot *s = &d->slot[d->current];
     double room = (d->rate * TARGET - s->cost) / (cost > 1 ? cost : 1);

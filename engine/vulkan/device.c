@@ -11,20 +11,13 @@ static bool instance_new(VkInstance *out, KlErr *err) {
                                  .pApplicationName = "kinoloom",
                                  .pEngineName = "kinoloom",
                                  .apiVersion = VK_API_VERSION_1_2};
-  const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &app};
+  const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                                     .pApplicationInfo = &app};
   VkResult r = vkCreateInstance(&info, NULL, out);
   if (r == VK_SUCCESS) return true;
   *out = VK_NULL_HANDLE;
   if (r == VK_ERROR_OUT_OF_HOST_MEMORY) return kl_fail(err, KL_ERR_OOM, "no memory for Vulkan");
   return kl_fail(err, KL_ERR_DEVICE_LOST, "no Vulkan driver (error %d)", (int)r);
-}
-
-/* At most 64 devices are looked at. */
-enum { MOST = 64 };
-static uint32_t physical_devices(VkInstance instance, VkPhysicalDevice *out) {
-  uint32_t n = MOST;
-  VkResult r = vkEnumeratePhysicalDevices(instance, &n, out);
-  return r == VK_SUCCESS || r == VK_INCOMPLETE ? n : 0;
 }
 
 static int compute_family(VkPhysicalDevice p) {
@@ -42,7 +35,8 @@ static const char *missing(VkPhysicalDevice p) {
   vkGetPhysicalDeviceProperties(p, &props);
   if (props.apiVersion < VK_API_VERSION_1_2) return "Vulkan 1.2";
   VkPhysicalDeviceVulkan12Features f12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
-  VkPhysicalDeviceVulkan11Features f11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &f12};
+  VkPhysicalDeviceVulkan11Features f11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+                                          .pNext = &f12};
   VkPhysicalDeviceFeatures2 f = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f11};
   vkGetPhysicalDeviceFeatures2(p, &f);
   if (!f12.bufferDeviceAddress) return "buffer device addresses";
@@ -54,11 +48,41 @@ static const char *missing(VkPhysicalDevice p) {
   return NULL;
 }
 
+/* The devices that can be used, real ones before software, in the driver's order otherwise. *lacking, *what:
+ * one that cannot, and why (NULL: none). */
+enum { MOST = 32 };
+static int usable_devices(VkInstance instance, VkPhysicalDevice *out, VkPhysicalDevice *lacking,
+                          const char **what) {
+  static const VkPhysicalDeviceType order[] = {
+      VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU,
+      VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU, VK_PHYSICAL_DEVICE_TYPE_OTHER, VK_PHYSICAL_DEVICE_TYPE_CPU};
+  VkPhysicalDevice list[MOST];
+  uint32_t n = MOST;
+  int count = 0;
+  *what = NULL;
+  VkResult r = vkEnumeratePhysicalDevices(instance, &n, list);
+  if (r != VK_SUCCESS && r != VK_INCOMPLETE) return 0;
+  for (size_t o = 0; o < sizeof order / sizeof *order; o++)
+    for (uint32_t i = 0; i < n; i++) {
+      VkPhysicalDeviceProperties props;
+      vkGetPhysicalDeviceProperties(list[i], &props);
+      if (props.deviceType != order[o]) continue;
+      const char *lack = missing(list[i]);
+      if (!lack)
+        out[count++] = list[i];
+      else
+        *lacking = list[i], *what = lack;
+    }
+  return count;
+}
+
 static bool has_extension(VkPhysicalDevice p, const char *name) {
   uint32_t n = 0;
   bool found = false;
   VkExtensionProperties *list = NULL;
-  if (vkEnumerateDeviceExtensionProperties(p, NULL, &n, NULL) != VK_SUCCESS || !(list = kl_alloc(n, sizeof *list))) return false;
+  if (vkEnumerateDeviceExtensionProperties(p, NULL, &n, NULL) != VK_SUCCESS ||
+      !(list = kl_alloc(n, sizeof *list)))
+    return false;
   if (vkEnumerateDeviceExtensionProperties(p, NULL, &n, list) >= 0)
     for (uint32_t i = 0; i < n && !found; i++) found = !strcmp(list[i].extensionName, name);
   kl_free(&list);
@@ -73,27 +97,34 @@ static size_t own_memory(const VkPhysicalDeviceMemoryProperties *m) {
   return most;
 }
 
+/* "radv Mesa 22.3.6" */
+static void driver_name(VkPhysicalDevice p, char *out, size_t n) {
+  VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+  VkPhysicalDeviceProperties2 props = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                       .pNext = &driver};
+  vkGetPhysicalDeviceProperties2(p, &props);
+  snprintf(out, n, "%.60s %.60s", driver.driverName, driver.driverInfo);
+}
+
 int kl_vulkan_devices(KlVulkanDevice *out, int most) {
   static const char *const types[] = {"other", "integrated", "discrete", "virtual", "cpu"};
   VkInstance instance;
-  VkPhysicalDevice list[MOST];
+  VkPhysicalDevice list[MOST], lacking;
+  const char *what;
   if (!instance_new(&instance, NULL)) return 0;
-  uint32_t n = physical_devices(instance, list);
-  for (uint32_t i = 0; i < n && (int)i < most; i++) {
-    VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
-    VkPhysicalDeviceProperties2 props = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &driver};
+  int n = usable_devices(instance, list, &lacking, &what);
+  for (int i = 0; i < n && i < most; i++) {
+    VkPhysicalDeviceProperties props;
     VkPhysicalDeviceMemoryProperties memory;
-    vkGetPhysicalDeviceProperties(list[i], &props.properties);
-    if (props.properties.apiVersion >= VK_API_VERSION_1_2) vkGetPhysicalDeviceProperties2(list[i], &props);
+    vkGetPhysicalDeviceProperties(list[i], &props);
     vkGetPhysicalDeviceMemoryProperties(list[i], &memory);
     KlVulkanDevice *d = &out[i];
-    *d = (KlVulkanDevice){.memory = own_memory(&memory), .usable = !missing(list[i])};
-    d->type = types[props.properties.deviceType <= VK_PHYSICAL_DEVICE_TYPE_CPU ? props.properties.deviceType : 0];
-    snprintf(d->name, sizeof d->name, "%.127s", props.properties.deviceName);
-    snprintf(d->driver, sizeof d->driver, "%.60s %.60s", driver.driverName, driver.driverInfo);
+    *d = (KlVulkanDevice){.memory = own_memory(&memory), .type = types[props.deviceType]};
+    snprintf(d->name, sizeof d->name, "%.127s", props.deviceName);
+    driver_name(list[i], d->driver, sizeof d->driver);
   }
   vkDestroyInstance(instance, NULL);
-  return (int)n;
+  return n;
 }
 
 bool kl_vk_check(KlVkDevice *d, VkResult r, const char *what, KlErr *err) {
@@ -125,9 +156,8 @@ static bool open_device(KlVkDevice *d, KlErr *err) {
   VkPhysicalDeviceVulkan11Features f11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                           .pNext = &f12,
                                           .storageBuffer16BitAccess = VK_TRUE};
-  const VkPhysicalDeviceFeatures2 f = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
-                                       .pNext = &f11,
-                                       .features.shaderInt16 = VK_TRUE};
+  const VkPhysicalDeviceFeatures2 f = {
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f11, .features.shaderInt16 = VK_TRUE};
   const char *const budget = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
   d->has_budget = has_extension(d->physical, budget);
   const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
@@ -136,20 +166,24 @@ static bool open_device(KlVkDevice *d, KlErr *err) {
                                    .pQueueCreateInfos = &queue,
                                    .enabledExtensionCount = d->has_budget,
                                    .ppEnabledExtensionNames = &budget};
-  if (!kl_vk_check(d, vkCreateDevice(d->physical, &info, NULL, &d->device), "open the device", err)) return false;
+  if (!kl_vk_check(d, vkCreateDevice(d->physical, &info, NULL, &d->device), "open the device", err))
+    return false;
   vkGetDeviceQueue(d->device, d->family, 0, &d->queue);
   return true;
 }
 
 static void read_limits(KlVkDevice *d) {
-  VkPhysicalDeviceMaintenance3Properties m3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
-  VkPhysicalDeviceMaintenance4Properties m4 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES};
+  VkPhysicalDeviceMaintenance3Properties m3 = {
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
+  VkPhysicalDeviceMaintenance4Properties m4 = {
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES};
   VkPhysicalDeviceProperties2 p = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &m3};
   vkGetPhysicalDeviceProperties(d->physical, &d->props);
   if (d->props.apiVersion >= VK_API_VERSION_1_3) m3.pNext = &m4;
   vkGetPhysicalDeviceProperties2(d->physical, &p);
   vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
   d->type = d->props.deviceType;
+  driver_name(d->physical, d->driver, sizeof d->driver);
   d->max_allocation = m3.maxMemoryAllocationSize;
   if (m4.maxBufferSize && m4.maxBufferSize < d->max_allocation) d->max_allocation = m4.maxBufferSize;
   const char *staging = getenv("KL_VULKAN_STAGING");
@@ -162,20 +196,22 @@ bool kl_vk_device_new(int index, KlVkDevice **out, KlErr *err) {
   KlVkDevice *d = kl_calloc(1, sizeof *d);
   if (!d) return kl_fail(err, KL_ERR_OOM, "no memory for the vulkan backend");
   d->refs = 1;
-  VkPhysicalDevice list[MOST];
+  VkPhysicalDevice list[MOST], lacking;
+  const char *what;
   if (!instance_new(&d->instance, err)) goto fail;
-  uint32_t n = physical_devices(d->instance, list);
-  if (index < 0 || (uint32_t)index >= n) {
-    kl_fail(err, KL_ERR_DEVICE_LOST, "there is no device vulkan:%d (%u found)", index, n);
+  int n = usable_devices(d->instance, list, &lacking, &what);
+  if (index < 0 || index >= n) {
+    VkPhysicalDeviceProperties props = {0};
+    if (what) vkGetPhysicalDeviceProperties(lacking, &props);
+    if (what)
+      kl_fail(err, KL_ERR_DEVICE_LOST, "there is no device vulkan:%d (%s lacks %s)", index, props.deviceName,
+              what);
+    else
+      kl_fail(err, KL_ERR_DEVICE_LOST, "there is no device vulkan:%d (%d found)", index, n);
     goto fail;
   }
   d->physical = list[index];
   read_limits(d);
-  const char *lack = missing(d->physical);
-  if (lack) {
-    kl_fail(err, KL_ERR_UNSUPPORTED, "%s lacks %s", d->props.deviceName, lack);
-    goto fail;
-  }
   if (!open_device(d, err) || !kl_vk_shaders_init(d, err) || !kl_vk_cmd_init(d, err)) goto fail;
   *out = d;
   return true;

@@ -25,7 +25,9 @@ static bool all_float(const KlTensor *node) {
   return ok;
 }
 
-static KlVkView view(const KlVkDevice *d, const KlTensor *t) { return kl_vk_view(d, t, KL_VK_PLAIN); }
+static KlVkView view(const KlVkDevice *d, const KlTensor *t) {
+  return kl_vk_view(d, t, KL_VK_PLAIN);
+}
 
 /* Rows of the result that share one line of an operand. */
 static int32_t share(const KlTensor *node, const KlTensor *line) {
@@ -47,9 +49,12 @@ static bool mm_types(const KlTensor *node) {
   return ok;
 }
 
-static bool linear_supports(const KlTensor *node) { return mm_types(node) && node->src[W]->dtype != KL_I32; }
+static bool linear_supports(const KlTensor *node) {
+  return mm_types(node) && node->src[W]->dtype != KL_I32;
+}
 
-static bool product(KlVkDevice *d, KlTensor *node, KlVkParams *p, KlVkForm form, const KlCancel *cancel, KlErr *err) {
+static bool product(KlVkDevice *d, KlTensor *node, KlVkParams *p, KlVkForm form, const KlCancel *cancel,
+                    KlErr *err) {
   const KlTensor *res = node->nsrc > RESIDUAL ? node->src[RESIDUAL] : NULL,
                  *hist = node->nsrc > HISTORY ? node->src[HISTORY] : NULL;
   p->i[0] = (int32_t)kl_rows(node);
@@ -78,8 +83,8 @@ const KlVkOp kl_vk_linear = {linear_supports, NULL, linear_run};
 
 static bool conv_supports(const KlTensor *node) {
   const KlTensor *w = node->src[W], *hist = node->src[HISTORY];
-  return mm_types(node) && kl_vk_is_float(w) && kl_vk_is_weight(w) && !w->base && kl_is_contiguous(node->src[X]) &&
-         (!hist || kl_is_contiguous(hist));
+  return mm_types(node) && kl_vk_is_float(w) && kl_vk_is_weight(w) && !w->base &&
+         kl_is_contiguous(node->src[X]) && (!hist || kl_is_contiguous(hist));
 }
 
 static bool conv_prepare(KlVkDevice *d, KlTensor *node, KlErr *err) {
@@ -96,9 +101,19 @@ static bool conv_run(KlVkDevice *d, KlTensor *node, const KlCancel *cancel, KlEr
   KlVkParams p = {0};
   p.i[2] = kt * kh * kw * (int32_t)x->shape[3];
   p.i[3] = c->act;
-  const int32_t geometry[] = {(int32_t)x->shape[3], kh, kw, hist ? (int32_t)hist->shape[0] : 0, (int32_t)x->shape[1],
-                              (int32_t)x->shape[2], (int32_t)node->shape[1], (int32_t)node->shape[2], c->stride_t,
-                              c->stride_h, c->stride_w, c->pad_top, c->pad_left};
+  const int32_t geometry[] = {(int32_t)x->shape[3],
+                              kh,
+                              kw,
+                              hist ? (int32_t)hist->shape[0] : 0,
+                              (int32_t)x->shape[1],
+                              (int32_t)x->shape[2],
+                              (int32_t)node->shape[1],
+                              (int32_t)node->shape[2],
+                              c->stride_t,
+                              c->stride_h,
+                              c->stride_w,
+                              c->pad_top,
+                              c->pad_left};
   memcpy(p.i + 6, geometry, sizeof geometry);
   return product(d, node, &p, KL_VK_CONV, cancel, err);
 }
@@ -110,12 +125,13 @@ const KlVkOp kl_vk_conv = {conv_supports, conv_prepare, conv_run};
 static bool norm_run(KlVkDevice *d, KlTensor *node, const KlCancel *cancel, KlErr *err) {
   const KlNormParams *n = node->params;
   KlTensor *const *s = node->src;
-  KlVkParams p = {.i = {(int32_t)kl_cols(node), n->kind, n->act, s[1] != NULL, s[2] != NULL, s[3] != NULL, s[4] != NULL,
-                        share(node, s[3]), share(node, s[4])},
+  KlVkParams p = {.i = {(int32_t)kl_cols(node), n->kind, n->act, s[1] != NULL, s[2] != NULL, s[3] != NULL,
+                        s[4] != NULL, share(node, s[3]), share(node, s[4])},
                   .f = {n->eps}};
   for (int i = 0; i < 5; i++) p.v[i] = view(d, s[i]);
   p.v[5] = view(d, node);
-  return kl_vk_dispatch(d, KL_VK_NORM, no_spec, &p, 6, kl_rows(node), 20.0 * (double)kl_cols(node) + 500, true, cancel, err);
+  return kl_vk_dispatch(d, KL_VK_NORM, no_spec, &p, 6, kl_rows(node), 20.0 * (double)kl_cols(node) + 500,
+                        true, cancel, err);
 }
 
 const KlVkOp kl_vk_norm = {all_float, NULL, norm_run};
@@ -125,11 +141,18 @@ const KlVkOp kl_vk_norm = {all_float, NULL, norm_run};
 static bool elementwise_run(KlVkDevice *d, KlTensor *node, const KlCancel *cancel, KlErr *err) {
   enum { ADD, MUL, GATED_ADD, AFFINE, ACTIVATION } op;
   KlTensor *b = node->nsrc > 1 ? node->src[1] : NULL, *c = node->nsrc > 2 ? node->src[2] : NULL;
-  KlVkParams p = {.i = {(int32_t)kl_nelem(node), (int32_t)kl_cols(node), share(node, b), share(node, c), 0, c != NULL}};
+  KlVkParams p = {
+      .i = {(int32_t)kl_nelem(node), (int32_t)kl_cols(node), share(node, b), share(node, c), 0, c != NULL}};
   switch (node->op) {
-  case KL_OP_ADD: op = ADD; break;
-  case KL_OP_MUL: op = MUL; break;
-  case KL_OP_GATED_ADD: op = GATED_ADD; break;
+  case KL_OP_ADD:
+    op = ADD;
+    break;
+  case KL_OP_MUL:
+    op = MUL;
+    break;
+  case KL_OP_GATED_ADD:
+    op = GATED_ADD;
+    break;
   case KL_OP_AFFINE: {
     const KlAffineParams *a = node->params;
     op = AFFINE;
@@ -145,7 +168,8 @@ static bool elementwise_run(KlVkDevice *d, KlTensor *node, const KlCancel *cance
   p.v[2] = view(d, c);
   p.v[3] = view(d, node);
   const int32_t spec[KL_VK_SPEC] = {op};
-  return kl_vk_dispatch(d, KL_VK_EW, spec, &p, 4, (kl_nelem(node) + 255) / 256, 256 * 20.0, true, cancel, err);
+  return kl_vk_dispatch(d, KL_VK_EW, spec, &p, 4, (kl_nelem(node) + 255) / 256, 256 * 20.0, true, cancel,
+                        err);
 }
 
 const KlVkOp kl_vk_elementwise = {all_float, NULL, elementwise_run};
@@ -154,7 +178,8 @@ const KlVkOp kl_vk_elementwise = {all_float, NULL, elementwise_run};
 
 /* y has the strides to[], x the strides from[] after the division of y's coordinates. */
 static bool move(KlVkDevice *d, const KlTensor *x, const KlTensor *y, size_t y_offset, const int64_t *shape,
-                 const int64_t *from, const int64_t *to, const int32_t *div, bool ordered, const KlCancel *cancel, KlErr *err) {
+                 const int64_t *from, const int64_t *to, const int32_t *div, bool ordered,
+                 const KlCancel *cancel, KlErr *err) {
   KlVkParams p = {0};
   int pad = KL_MAX_DIMS - y->ndim;
   int64_t n = 1;
@@ -177,7 +202,9 @@ static bool move_supports(const KlTensor *node) {
   bool ok = kl_vk_fits(node);
   for (int i = 0; i < node->nsrc; i++) {
     const KlTensor *s = node->src[i];
-    ok = ok && kl_vk_fits(s) && (s->dtype == node->dtype ? !kl_dtype_is_quantised(s->dtype) : kl_vk_is_float(s) && kl_vk_is_float(node));
+    ok = ok && kl_vk_fits(s) &&
+         (s->dtype == node->dtype ? !kl_dtype_is_quantised(s->dtype)
+                                  : kl_vk_is_float(s) && kl_vk_is_float(node));
   }
   return ok;
 }
@@ -200,7 +227,8 @@ static bool concat_run(KlVkDevice *d, KlTensor *node, const KlCancel *cancel, Kl
   size_t at = 0, step = (size_t)node->stride[dim] * kl_dtype_block_bytes(node->dtype);
   for (int i = 0; i < node->nsrc; i++) {
     const KlTensor *x = node->src[i];
-    if (kl_nelem(x) && !move(d, x, node, at, x->shape, x->stride, node->stride, NULL, i == 0, cancel, err)) return false;
+    if (kl_nelem(x) && !move(d, x, node, at, x->shape, x->stride, node->stride, NULL, i == 0, cancel, err))
+      return false;
     at += (size_t)x->shape[dim] * step;
   }
   return true;
@@ -223,8 +251,8 @@ const KlVkOp kl_vk_upsample = {move_supports, NULL, upsample_run};
 /* A large table stays on the host: a few rows of it are read, and it would take the device's memory. */
 static bool embed_supports(const KlTensor *node) {
   size_t bytes;
-  return kl_vk_is_float(node->src[0]) && kl_vk_fits(node->src[0]) && kl_vk_is_float(node) && kl_vk_fits(node) && kl_tensor_bytes(node->src[0], &bytes) &&
-         bytes <= 64u << 20;
+  return kl_vk_is_float(node->src[0]) && kl_vk_fits(node->src[0]) && kl_vk_is_float(node) &&
+         kl_vk_fits(node) && kl_tensor_bytes(node->src[0], &bytes) && bytes <= 64u << 20;
 }
 
 static bool embed_run(KlVkDevice *d, KlTensor *node, const KlCancel *cancel, KlErr *err) {
@@ -233,7 +261,8 @@ static bool embed_run(KlVkDevice *d, KlTensor *node, const KlCancel *cancel, KlE
   p.v[1] = view(d, node->src[1]);
   p.v[1].stride[0] = (int32_t)node->src[1]->stride[0];
   p.v[2] = view(d, node);
-  return kl_vk_dispatch(d, KL_VK_EMBED, no_spec, &p, 3, (kl_nelem(node) + 255) / 256, 256 * 20.0, true, cancel, err);
+  return kl_vk_dispatch(d, KL_VK_EMBED, no_spec, &p, 3, (kl_nelem(node) + 255) / 256, 256 * 20.0, true,
+                        cancel, err);
 }
 
 const KlVkOp kl_vk_embed = {embed_supports, NULL, embed_run};
@@ -259,9 +288,10 @@ static bool attention_run(KlVkDevice *d, KlTensor *node, const KlCancel *cancel,
   const KlAttentionParams *a = node->params;
   KlTensor *const *s = node->src, *allow = s[KL_ATTN_ALLOW], *rel = s[KL_ATTN_REL_BIAS];
   int64_t nq = node->shape[0], heads = node->shape[1], width = node->shape[2], keys = 0;
-  KlVkParams p = {.i = {(int32_t)nq, (int32_t)heads, (int32_t)width, a->segments, s[KL_ATTN_Q_ROPE] != NULL, allow != NULL,
-                        allow ? (int32_t)allow->shape[0] : 0, allow ? (int32_t)allow->shape[1] : 0, rel != NULL,
-                        rel ? (int32_t)rel->stride[0] : 0, rel ? (int32_t)((rel->shape[1] + 1) / 2 - 1) : 0},
+  KlVkParams p = {.i = {(int32_t)nq, (int32_t)heads, (int32_t)width, a->segments, s[KL_ATTN_Q_ROPE] != NULL,
+                        allow != NULL, allow ? (int32_t)allow->shape[0] : 0,
+                        allow ? (int32_t)allow->shape[1] : 0, rel != NULL, rel ? (int32_t)rel->stride[0] : 0,
+                        rel ? (int32_t)((rel->shape[1] + 1) / 2 - 1) : 0},
                   .f = {a->scale}};
   p.v[0] = by_head(d, s[KL_ATTN_Q]);
   p.v[1] = view(d, s[KL_ATTN_Q_ROPE]);
@@ -296,13 +326,13 @@ const KlVkOp kl_vk_attention = {attention_supports, NULL, attention_run};
 
 const KlVkOp *kl_vk_op(KlOp op) {
   static const KlVkOp *const table[KL_OPS] = {
-      [KL_OP_LINEAR] = &kl_vk_linear,          [KL_OP_CONV] = &kl_vk_conv,
-      [KL_OP_NORM] = &kl_vk_norm,              [KL_OP_ADD] = &kl_vk_elementwise,
-      [KL_OP_MUL] = &kl_vk_elementwise,        [KL_OP_GATED_ADD] = &kl_vk_elementwise,
-      [KL_OP_AFFINE] = &kl_vk_elementwise,     [KL_OP_ACTIVATION] = &kl_vk_elementwise,
-      [KL_OP_ATTENTION] = &kl_vk_attention,    [KL_OP_EMBED] = &kl_vk_embed,
-      [KL_OP_COPY] = &kl_vk_copy,              [KL_OP_PERMUTE] = &kl_vk_permute,
-      [KL_OP_CONCAT] = &kl_vk_concat,          [KL_OP_UPSAMPLE] = &kl_vk_upsample,
+      [KL_OP_LINEAR] = &kl_vk_linear,       [KL_OP_CONV] = &kl_vk_conv,
+      [KL_OP_NORM] = &kl_vk_norm,           [KL_OP_ADD] = &kl_vk_elementwise,
+      [KL_OP_MUL] = &kl_vk_elementwise,     [KL_OP_GATED_ADD] = &kl_vk_elementwise,
+      [KL_OP_AFFINE] = &kl_vk_elementwise,  [KL_OP_ACTIVATION] = &kl_vk_elementwise,
+      [KL_OP_ATTENTION] = &kl_vk_attention, [KL_OP_EMBED] = &kl_vk_embed,
+      [KL_OP_COPY] = &kl_vk_copy,           [KL_OP_PERMUTE] = &kl_vk_permute,
+      [KL_OP_CONCAT] = &kl_vk_concat,       [KL_OP_UPSAMPLE] = &kl_vk_upsample,
   };
   return table[op];
 }

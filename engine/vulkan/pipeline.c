@@ -1,4 +1,5 @@
-/* Kernels: SPIR-V made from shaders/ at build time, one pipeline for each set of constants, compiled at first use. */
+/* Kernels: SPIR-V made from shaders/ at build time, one pipeline for each set of constants, compiled at first
+ * use. */
 #include "engine/vulkan/vk.h"
 
 #include <string.h>
@@ -37,12 +38,14 @@ bool kl_vk_shaders_init(KlVkDevice *d, KlErr *err) {
   const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                              .pushConstantRangeCount = 1,
                                              .pPushConstantRanges = &push};
-  if (!kl_vk_check(d, vkCreatePipelineLayout(d->device, &layout, NULL, &d->layout), "make a layout", err)) return false;
+  if (!kl_vk_check(d, vkCreatePipelineLayout(d->device, &layout, NULL, &d->layout), "make a layout", err))
+    return false;
   for (int i = 0; i < KL_VK_SHADERS; i++) {
     const VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                            .codeSize = shaders[i].bytes,
                                            .pCode = shaders[i].code};
-    if (!kl_vk_check(d, vkCreateShaderModule(d->device, &info, NULL, &d->module[i]), "load a kernel", err)) return false;
+    if (!kl_vk_check(d, vkCreateShaderModule(d->device, &info, NULL, &d->module[i]), "load a kernel", err))
+      return false;
   }
   return true;
 }
@@ -59,7 +62,8 @@ void kl_vk_shaders_free(KlVkDevice *d) {
   if (d->layout) vkDestroyPipelineLayout(d->device, d->layout, NULL);
 }
 
-bool kl_vk_pipeline(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_SPEC], VkPipeline *out, KlErr *err) {
+bool kl_vk_pipeline(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_SPEC], VkPipeline *out,
+                    KlErr *err) {
   for (KlVkPipeline *p = d->pipelines; p; p = p->next)
     if (p->shader == shader && !memcmp(p->spec, spec, sizeof p->spec)) {
       *out = p->pipeline;
@@ -71,13 +75,14 @@ bool kl_vk_pipeline(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_S
   memcpy(p->spec, spec, sizeof p->spec);
   static const VkSpecializationMapEntry entries[KL_VK_SPEC] = {{0, 0, 4}, {1, 4, 4}, {2, 8, 4}};
   const VkSpecializationInfo constants = {KL_VK_SPEC, entries, sizeof p->spec, p->spec};
-  const VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-                                            .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                      .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                      .module = d->module[shader],
-                                                      .pName = "main",
-                                                      .pSpecializationInfo = &constants},
-                                            .layout = d->layout};
+  const VkComputePipelineCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+      .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                .module = d->module[shader],
+                .pName = "main",
+                .pSpecializationInfo = &constants},
+      .layout = d->layout};
   VkResult r = vkCreateComputePipelines(d->device, VK_NULL_HANDLE, 1, &info, NULL, &p->pipeline);
   if (!kl_vk_check(d, r, "compile a kernel", err)) {
     kl_free(&p);

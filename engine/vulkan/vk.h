@@ -1,7 +1,8 @@
 /* Inside of the Vulkan backend.
  *
- * A KlVkDevice is the logical device with everything that lives as long: pipelines, command slots, blocks of weights.
- * It is counted, because uploaded weights may outlive the backend. One thread at a time drives it. */
+ * A KlVkDevice is the logical device with everything that lives as long: pipelines, command slots, blocks of
+ * weights. It is counted, because uploaded weights may outlive the backend. One thread at a time drives it.
+ */
 #pragma once
 
 #include "engine/base/mem.h"
@@ -61,6 +62,7 @@ typedef struct {
   VkPhysicalDeviceProperties props;
   VkPhysicalDeviceMemoryProperties memory;
   VkPhysicalDeviceType type;
+  char driver[128];
   size_t max_allocation;
   bool has_budget, staging_only, lost;
   VkPipelineLayout layout;
@@ -89,7 +91,8 @@ bool kl_vk_memory_new(KlVkDevice *d, size_t bytes, KlVkPlace place, KlVkMemory *
 void kl_vk_memory_free(KlVkDevice *d, KlVkMemory *m);
 void kl_vk_memory_state(const KlVkDevice *d, size_t *total, size_t *available);
 /* Blocking; all work that was enqueued before is done first. src NULL: zeros. */
-bool kl_vk_write(KlVkDevice *d, const KlVkMemory *m, size_t offset, const void *src, size_t bytes, KlErr *err);
+bool kl_vk_write(KlVkDevice *d, const KlVkMemory *m, size_t offset, const void *src, size_t bytes,
+                 KlErr *err);
 bool kl_vk_read(KlVkDevice *d, const KlVkMemory *m, size_t offset, void *dst, size_t bytes, KlErr *err);
 
 /* ---- pipeline.c ---- */
@@ -97,7 +100,8 @@ bool kl_vk_read(KlVkDevice *d, const KlVkMemory *m, size_t offset, void *dst, si
 bool kl_vk_shaders_init(KlVkDevice *d, KlErr *err);
 void kl_vk_shaders_free(KlVkDevice *d);
 /* Compiled at first use. */
-bool kl_vk_pipeline(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_SPEC], VkPipeline *out, KlErr *err);
+bool kl_vk_pipeline(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_SPEC], VkPipeline *out,
+                    KlErr *err);
 
 /* ---- cmd.c ---- */
 
@@ -116,11 +120,12 @@ typedef struct {
 
 bool kl_vk_cmd_init(KlVkDevice *d, KlErr *err);
 void kl_vk_cmd_free(KlVkDevice *d);
-/* Enqueues work groups [0, groups) of a kernel after all that came before; cost: operations a group. Long work is
- * cut into several submissions, short work is gathered, so that none runs longer than some 50 ms by what was measured
- * so far; waits where two of them are under way. `ordered` false: the kernel does not depend on the one just before. */
-bool kl_vk_dispatch(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_SPEC], const KlVkParams *p, int views,
-                    int64_t groups, double cost, bool ordered, const KlCancel *cancel, KlErr *err);
+/* Enqueues work groups [0, groups) of a kernel after all that came before; cost: operations a group. Long
+ * work is cut into several submissions, short work is gathered, so that none runs longer than some 50 ms by
+ * what was measured so far; waits where two of them are under way. `ordered` false: the kernel does not
+ * depend on the one just before. */
+bool kl_vk_dispatch(KlVkDevice *d, KlVkShader shader, const int32_t spec[KL_VK_SPEC], const KlVkParams *p,
+                    int views, int64_t groups, double cost, bool ordered, const KlCancel *cancel, KlErr *err);
 /* Waits for everything. When cancelled: what was not submitted is dropped. */
 bool kl_vk_finish(KlVkDevice *d, const KlCancel *cancel, KlErr *err);
 /* For mem.c: a command buffer to record a transfer into; submitted and waited for by kl_vk_finish. */
@@ -128,15 +133,18 @@ bool kl_vk_record(KlVkDevice *d, VkCommandBuffer *out, KlErr *err);
 
 /* ---- weights.c ---- */
 
-/* What a kernel needs of a tensor: its address on the device and the type it has there. Weights (in plain host memory)
- * are those that kl_vk_upload brought over. */
+/* What a kernel needs of a tensor: its address on the device and the type it has there. Weights (in plain
+ * host memory) are those that kl_vk_upload brought over. */
 typedef enum { KL_VK_PLAIN, KL_VK_CONV } KlVkForm;
-/* Uploads w (or the tensor it is a view of), once for a device and form. CONV: [O, C, taps] becomes [O, taps, C].
- * NULL or not a weight: nothing to do. */
+/* Uploads w (or the tensor it is a view of), once for a device and form. CONV: [O, C, taps] becomes [O, taps,
+ * C]. NULL or not a weight: nothing to do. */
 bool kl_vk_upload(KlVkDevice *d, KlTensor *w, KlVkForm form, KlErr *err);
-/* A view of t, rows over all but the innermost dimension, evenly spaced dimensions joined. Bound tensors only. */
+/* A view of t, rows over all but the innermost dimension, evenly spaced dimensions joined. Bound tensors
+ * only. */
 KlVkView kl_vk_view(const KlVkDevice *d, const KlTensor *t, KlVkForm form);
-static inline bool kl_vk_is_weight(const KlTensor *t) { return t && t->buf && !t->buf->backend; }
+static inline bool kl_vk_is_weight(const KlTensor *t) {
+  return t && t->buf && !t->buf->backend;
+}
 void kl_vk_blocks_free(KlVkDevice *d);
 
 /* ---- ops.c ---- */
@@ -146,8 +154,8 @@ typedef struct {
   bool (*prepare)(KlVkDevice *d, KlTensor *node, KlErr *err); /* NULL: uploads every weight as it is */
   bool (*run)(KlVkDevice *d, KlTensor *node, const KlCancel *cancel, KlErr *err);
 } KlVkOp;
-extern const KlVkOp kl_vk_linear, kl_vk_conv, kl_vk_norm, kl_vk_elementwise, kl_vk_copy, kl_vk_permute, kl_vk_concat,
-    kl_vk_upsample, kl_vk_embed, kl_vk_attention;
+extern const KlVkOp kl_vk_linear, kl_vk_conv, kl_vk_norm, kl_vk_elementwise, kl_vk_copy, kl_vk_permute,
+    kl_vk_concat, kl_vk_upsample, kl_vk_embed, kl_vk_attention;
 const KlVkOp *kl_vk_op(KlOp op); /* NULL: no kernel */
 /* f32, f16, bf16, with rows of less than 2^31 elements in all and at most five dimensions of rows. */
 bool kl_vk_is_float(const KlTensor *t);

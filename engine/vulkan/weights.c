@@ -1,4 +1,5 @@
-/* Weights on the device. They are cut from blocks, since drivers limit the number of allocations to some thousands. */
+/* Weights on the device. They are cut from blocks, since drivers limit the number of allocations to some
+ * thousands. */
 #include "engine/vulkan/vk.h"
 
 #include <string.h>
@@ -73,7 +74,9 @@ static void pack_free(void *pack) {
   }
 }
 
-static KlTensor *root(const KlTensor *t) { return t->base ? t->base : (KlTensor *)(uintptr_t)t; }
+static KlTensor *root(const KlTensor *t) {
+  return t->base ? t->base : (KlTensor *)(uintptr_t)t;
+}
 
 static Pack *find(const KlVkDevice *d, const KlTensor *w, KlVkForm form) {
   if (w->pack_free != pack_free) return NULL;
@@ -136,14 +139,22 @@ bool kl_vk_upload(KlVkDevice *d, KlTensor *t, KlVkForm form, KlErr *err) {
 /* shaders/common.glsl has its own numbers. */
 static int32_t type_of(KlDtype t) {
   switch (t) {
-  case KL_F16: return 1;
-  case KL_BF16: return 2;
-  case KL_I32: return 3;
-  case KL_Q8_0: return 4;
-  case KL_Q4_K: return 5;
-  case KL_Q5_K: return 6;
-  case KL_Q6_K: return 7;
-  default: return 0;
+  case KL_F16:
+    return 1;
+  case KL_BF16:
+    return 2;
+  case KL_I32:
+    return 3;
+  case KL_Q8_0:
+    return 4;
+  case KL_Q4_K:
+    return 5;
+  case KL_Q5_K:
+    return 6;
+  case KL_Q6_K:
+    return 7;
+  default:
+    return 0;
   }
 }
 

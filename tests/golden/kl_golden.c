@@ -124,7 +124,7 @@ static int is_case(const struct dirent *d) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: kl-golden DIR [--level scalar|avx2|avx512|avx512bf16] [--dtype f32|bf16] [--threads N]\n");
+  fprintf(stderr, "usage: kl-golden DIR [--level scalar|avx2|avx512|avx512bf16] [--dtype f32|bf16] [--threads N] [--device NAME]\n");
   return 2;
 }
 
@@ -133,6 +133,7 @@ int main(int argc, char **argv) {
   KlCpuLevel level = kl_cpu_best();
   KlDtype dtype = KL_F32;
   int threads = 0;
+  const char *device = "cpu";
   for (int i = 1; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
     if (argv[i][0] != '-') {
@@ -144,6 +145,7 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--dtype") && !strcmp(value, "f32")) dtype = KL_F32, i++;
     else if (!strcmp(argv[i], "--dtype") && !strcmp(value, "bf16")) dtype = KL_BF16, i++;
     else if (!strcmp(argv[i], "--threads") && atoi(value) > 0) threads = atoi(value), i++;
+    else if (!strcmp(argv[i], "--device") && *value) device = value, i++;
     else return usage();
   }
   if (!g.dir) return usage();
@@ -159,9 +161,9 @@ int main(int argc, char **argv) {
     return 2;
   }
   kl_cpu_set_level(level);
-  if (!kl_cpu_backend_new_at(threads, dtype, level, &g.backend, &err)) {
+  if (!kl_backend_open(device, threads, dtype, &g.backend, &err)) {
     fprintf(stderr, "kl-golden: %s\n", err.msg);
-    return 2;
+    return err.code == KL_ERR_DEVICE_LOST ? 77 : 2;
   }
   g.tolerance = g.backend->compute == KL_BF16 ? 2e-2 : 1e-4;
   for (int i = 0; i < n; i++) {

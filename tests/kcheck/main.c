@@ -95,7 +95,6 @@ static void add_vulkan(Kc *k) {
   int n = kl_vulkan_devices(list, 4);
   for (int i = 0; i < n && i < 4 && k->backends < KC_BACKENDS; i++) {
     KlErr err = KL_ERR_INIT;
-    if (!list[i].usable) continue;
     if (!kl_vulkan_backend_new(i, NULL, &k->backend[k->backends], &err)) kc_die(list[i].name, &err);
     snprintf(k->label[k->backends], sizeof k->label[0], "vulkan:%d", i);
     k->backends++;
