@@ -1,4 +1,4 @@
-#include "engine/cpu/attention/exp2.h"
+#include "engine/cpu/attention/x86/exp2.h"
 
 #include <immintrin.h>
 
@@ -47,4 +47,4 @@ static inline Vec v_exp2(Vec x) {
   return v_mul(p, _mm256_castsi256_ps(e));
 }
 
-#include "engine/cpu/attention/flash.h"
+#include "engine/cpu/attention/x86/flash.h"
