@@ -1,6 +1,6 @@
 #include "app/core/gerr.h"
 
-G_DEFINE_QUARK(kl - error - quark, kl_error)
+GQuark kl_error_quark(void) { return g_quark_from_static_string("kl-error-quark"); }
 
 bool kl_gerr(GError **error, const KlErr *e) {
   KlErrCode code = e->code == KL_ERR_NONE ? KL_ERR_INVALID : e->code;

@@ -86,6 +86,12 @@ bool kl_job_parse_fields(KlJobSpec *j, const void *object, const char *where, GE
 KlJobSpec *kl_job_parse(const char *json, size_t n, const char *where, GError **error) {
   json_error_t je;
   g_autoptr(KlJobSpec) j = kl_job_new();
+  const char *end;
+  if (!g_utf8_validate(json, (gssize)n, &end)) {
+    kl_gfail(error, KL_ERROR_INPUT, "%s is not a job: it is not valid UTF-8 (byte %zu)", where,
+             (size_t)(end - json) + 1);
+    return NULL;
+  }
   json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, &je);
   bool ok = false;
   if (!root) {
@@ -126,7 +132,7 @@ KlJobSpec *kl_job_load(const char *path, GError **error) {
   got = fread(head, 1, sizeof head - 1, f);
   size_t skip = !memcmp(head, "\xef\xbb\xbf", 3) ? 3 : 0;
   size_t blank = skip + strspn(head + skip, " \t\r\n");
-  if (got == 0 || head[blank] == '{' || head[blank] == 0) { /* JSON */
+  if (blank == got || head[blank] == '{' || head[blank] == '[') { /* JSON */
     char *text = g_malloc(KL_JOB_MAX + 1);
     rewind(f);
     size_t n = fread(text, 1, KL_JOB_MAX + 1, f);

@@ -261,14 +261,12 @@ static bool nothing_unfinished(Run *r, const KlJobSpec *asked, bool *done, GErro
   *done = false;
   if (kl_job_output_exists(r->how->output)) {
     g_autoptr(KlJobSpec) inside = kl_job_load(r->how->output, NULL);
-    if (inside && !kl_job_differs(asked, inside, &what)) {
-      *done = true;
-      r->result->already_finished = true;
-      r->result->job = g_steal_pointer(&inside);
-      return true;
-    }
-    return kl_gfail(error, KL_ERROR_EXISTS, "nothing to resume: %s is finished%s%s", shown,
-                    what ? ", and was made differently: " : "", what ? what : "");
+    if (inside && kl_job_differs(asked, inside, &what))
+      return kl_gfail(error, KL_ERROR_EXISTS,
+                      "nothing to resume: %s is finished, and was made differently: %s", shown, what);
+    *done = r->result->already_finished = true; /* without a job inside it must be believed */
+    r->result->job = g_steal_pointer(&inside);
+    return true;
   }
   if (asked->prompts->len || asked->image) return true; /* begin */
   return kl_gfail(error, KL_ERROR_INPUT, "nothing to resume: there is no unfinished render of %s", shown);

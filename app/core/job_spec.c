@@ -316,12 +316,22 @@ static char *field_text(const KlJobSpec *j, const KlJobField *f, const KlJobSpec
                            kl_time_frames(*(const KlTime *)at(j, f), rate->fps_num, rate->fps_den));
   case KL_JOB_PROMPTS: {
     GString *s = g_string_new(NULL);
-    for (guint i = 0; i < j->prompts->len; i++) {
-      const KlJobPrompt *p = &g_array_index(j->prompts, KlJobPrompt, i);
-      if (i) g_string_append(s, " | ");
-      gint64 frame = kl_time_frames(p->at, rate->fps_num, rate->fps_den);
-      if (frame) g_string_append_printf(s, "%" G_GINT64_FORMAT "f ", frame);
-      g_string_append(s, p->text);
+    gint64 last = -1;
+    for (guint n = 0; n < j->prompts->len; n++) { /* in the order of time, whatever the order they were given in */
+      const KlJobPrompt *next = NULL;
+      gint64 next_frame = G_MAXINT64;
+      for (guint i = 0; i < j->prompts->len; i++) {
+        const KlJobPrompt *p = &g_array_index(j->prompts, KlJobPrompt, i);
+        gint64 frame = kl_time_frames(p->at, rate->fps_num, rate->fps_den);
+        if (frame <= last || frame >= next_frame) continue;
+        next = p;
+        next_frame = frame;
+      }
+      if (!next) break;
+      if (last >= 0) g_string_append(s, " | ");
+      if (next_frame) g_string_append_printf(s, "%" G_GINT64_FORMAT "f ", next_frame);
+      g_string_append(s, next->text);
+      last = next_frame;
     }
     return g_string_free(s, FALSE);
   }

@@ -112,9 +112,8 @@ static KlLedger *ledger_new(const char *path, GError **error) {
   return NULL;
 }
 
-static bool connect(KlLedger *l, int flags, GError **error) {
-  if (sqlite3_open_v2(l->path, &l->db, flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-      SQLITE_OK)
+static bool connect(KlLedger *l, const char *path, int flags, GError **error) {
+  if (sqlite3_open_v2(path, &l->db, flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
     return l->db ? sql_fail(l, error) : kl_gfail(error, KL_ERROR_OOM, "out of memory");
   sqlite3_extended_result_codes(l->db, 1);
   sqlite3_busy_timeout(l->db, 1000);
@@ -133,23 +132,50 @@ static void remove_files(const char *path) {
   }
 }
 
-KlLedger *kl_ledger_create(const char *path, const KlLedgerJob *job, GError **error) {
-  g_autoptr(KlLedger) l = ledger_new(path, error);
-  if (!l) return NULL;
-  remove_files(path);
-  if (!connect(l, SQLITE_OPEN_CREATE, error) || !run(l, "BEGIN IMMEDIATE", error) ||
-      !run(l, kl_resource_text("/schema/ledger-1.sql"), error))
-    return NULL;
+/* The folder's entries are on the disk. */
+static void sync_folder(const char *path) {
+  g_autofree char *dir = g_path_get_dirname(path);
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  if (fsync(fd))
+    g_debug("fsync of %s: %s", dir, g_strerror(errno)); /* some file systems have no such thing */
+  close(fd);
+}
+
+static bool write_job(KlLedger *l, const KlLedgerJob *job, GError **error) {
+  if (!run(l, "BEGIN IMMEDIATE", error) || !run(l, kl_resource_text("/schema/ledger-1.sql"), error))
+    return false;
   sqlite3_stmt *s = prepare(
       l, "INSERT INTO job VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
       error);
-  if (!s) return NULL;
+  if (!s) return false;
   const char *texts[] = {job->spec, job->model, job->identity, job->engine, job->device, job->output};
   for (int i = 0; i < 6; i++) sqlite3_bind_text(s, i + 1, texts[i], -1, SQLITE_STATIC);
   sqlite3_bind_int64(s, 7, (gint64)job->memory_budget);
   sqlite3_bind_int64(s, 8, job->frames);
   sqlite3_bind_int(s, 9, job->chunks);
-  if (!finish(l, s, error) || !run(l, "COMMIT", error)) return NULL;
+  return finish(l, s, error) && run(l, "COMMIT", error);
+}
+
+KlLedger *kl_ledger_create(const char *path, const KlLedgerJob *job, GError **error) {
+  g_autoptr(KlLedger) l = ledger_new(path, error);
+  g_autofree char *fresh = g_strconcat(path, ".new", NULL), *shown = g_filename_display_name(path);
+  if (!l) return NULL;
+  remove_files(path);
+  remove_files(fresh);
+  /* made whole under another name, so that there is never half a ledger */
+  if (!connect(l, fresh, SQLITE_OPEN_CREATE, error) || !write_job(l, job, error)) {
+    remove_files(fresh);
+    return NULL;
+  }
+  sqlite3_close(l->db);
+  l->db = NULL;
+  if (g_rename(fresh, path)) {
+    kl_gfail(error, KL_ERROR_IO, "cannot write the ledger %s: %s", shown, g_strerror(errno));
+    return NULL;
+  }
+  sync_folder(path);
+  if (!connect(l, path, 0, error)) return NULL;
   l->job = (KlLedgerJob){g_strdup(job->spec),   g_strdup(job->model),  g_strdup(job->identity),
                          g_strdup(job->engine), g_strdup(job->device), g_strdup(job->output),
                          job->memory_budget,    job->frames,           job->chunks};
@@ -209,7 +235,7 @@ KlLedger *kl_ledger_open(const char *path, GError **error) {
     return NULL;
   }
   g_autoptr(KlLedger) l = ledger_new(path, error);
-  if (!l || !connect(l, 0, error) || !check(l, error) || !read_job(l, error)) return NULL;
+  if (!l || !connect(l, path, 0, error) || !check(l, error) || !read_job(l, error)) return NULL;
   gint64 n = number(l, "SELECT count(*) FROM chunk", -1),
          last = number(l, "SELECT ifnull(max(idx), -1) FROM chunk", -2);
   if (n != last + 1 || n > l->job.chunks) {
@@ -396,6 +422,7 @@ void kl_ledger_remove(KlLedger *l) {
   sqlite3_close(l->db);
   l->db = NULL;
   remove_files(l->path);
+  sync_folder(l->path);
   g_unlink(l->lock_path); /* while it is still ours */
   kl_ledger_close(l);
 }

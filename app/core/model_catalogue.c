@@ -158,6 +158,7 @@ static GPtrArray *shelves(GPtrArray *origins) {
   }
   g_ptr_array_add(a, kl_catalogue_user_folder());
   g_ptr_array_add(origins, "imported");
+  if (env && *env) return a; /* instead of the built-in places */
   g_ptr_array_add(a, g_build_filename(KL_DATADIR, "kinoloom", "models", NULL));
   g_ptr_array_add(origins, "built-in");
   g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL); /* a prefix that was moved */

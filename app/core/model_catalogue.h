@@ -5,9 +5,10 @@
  * the tensors inside (model_scan.c), so that the folders of other programs are read in place. Headers only:
  * listing is fast.
  *
- * Built-in models are looked for in $KINOLOOM_MODELS (folders, separated by ':'), the installed data folder,
- * and the source tree this program was built from; the user's in $XDG_DATA_HOME/kinoloom/models. The first of
- * a name wins: $KINOLOOM_MODELS, user, built-in. Not thread-safe per object. */
+ * Built-in models are looked for in $KINOLOOM_MODELS (folders, separated by ':') if it is set, else in the
+ * installed data folder and in the source tree this program was built from; the user's in
+ * $XDG_DATA_HOME/kinoloom/models. The first of a name wins: $KINOLOOM_MODELS, user, built-in. Not thread-safe
+ * per object. */
 #pragma once
 
 #include "app/core/job_spec.h"

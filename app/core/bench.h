@@ -1,0 +1,21 @@
+/* Timings of the engine's parts, for `kinoloom bench`. */
+#pragma once
+
+#include "app/core/gerr.h"
+#include "engine/base/cancel.h"
+
+typedef struct {
+  char name[64];
+  double seconds;        /* of one run, the best of several */
+  double gflops;         /* 10^9 operations a second that it reached */
+  double ceiling_gflops; /* what the machine was measured to reach */
+  double share;          /* gflops / ceiling_gflops */
+  guint64 peak_bytes;
+  char dtype[16];
+  int threads;
+} KlBenchRow;
+
+/* Calls `row` for every benchmark as it ends. only: the name of one, or the beginning of names; NULL: all.
+ * threads: 0 = all. KL_ERROR_USAGE: nothing has that name. KL_ERROR_CANCELLED. */
+bool kl_bench_run(const char *only, int threads, void (*row)(void *user, const KlBenchRow *row), void *user,
+                  const KlCancel *cancel, GError **error);

@@ -1,0 +1,65 @@
+# bash completion for kinoloom(1)
+
+_kinoloom_models() {
+  kinoloom models list 2>/dev/null | cut -d' ' -f1
+}
+
+_kinoloom() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    words='render models probe devices bench --help --version'
+  else
+    case $prev in
+    --model | -m) words=$(_kinoloom_models) ;;
+    --solver) words='euler unipc dpm++ few-step' ;;
+    --device | -d) words='cpu vulkan vulkan:0' ;;
+    --precision) words='auto f32 bf16' ;;
+    --container) words='mp4 webm mkv gif apng png png-sequence' ;;
+    --codec) words='auto h264 vp9 av1 mpeg4' ;;
+    --progress) words='bar json none' ;;
+    --size | -s) words='128x128 480x832 832x480 1280x720' ;;
+    --fps) words='16 24 25 29.97 30 30000/1001' ;;
+    show | verify) [ "$command" = models ] && words="$(_kinoloom_models) --words --json" ;;
+    --image | -i | --output | -o | --ledger | --transformer | --text-encoder | --tokenizer | --vae)
+      compopt -o default 2>/dev/null
+      return
+      ;;
+    --prompt | -p | --negative | --seconds | -t | --frames | --seed | --steps | --guidance | --shift | --window | --sink | \
+      --clip | --overlap | --threads | --memory | --crf | --name | --only) return ;;
+    *)
+      case $command in
+      render)
+        if [ "$COMP_CWORD" -eq 2 ] && [ "${cur#-}" = "$cur" ]; then
+          words=text-to-video
+          compopt -o default 2>/dev/null
+        else
+          words='--prompt --prompt-at --negative --image --model --output --yes --no --resume --dry-run --size --seconds
+            --frames --fps --seed --steps --guidance --shift --solver --window --sink --clip --overlap --precision --device
+            --threads --memory --container --codec --crf --no-provenance --progress --json --quiet --keep-ledger --ledger
+            --schema --help'
+        fi
+        ;;
+      models)
+        if [ "$COMP_CWORD" -eq 2 ]; then
+          words='list show import verify'
+        else
+          words='--json --words --name --copy --transformer --text-encoder --tokenizer --vae --yes --quiet --help'
+          compopt -o default 2>/dev/null
+        fi
+        ;;
+      probe)
+        words='--json --help'
+        compopt -o default 2>/dev/null
+        ;;
+      devices) words='--json --help' ;;
+      bench) words='--only --threads --json --help' ;;
+      esac
+      ;;
+    esac
+  fi
+  local IFS=$' \t\n'
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+
+complete -F _kinoloom kinoloom

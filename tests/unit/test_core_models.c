@@ -1,0 +1,174 @@
+/* Models: recognising folders of other programs, import, verify, identity. The golden networks serve as
+ * checkpoints. */
+#include "app/core/model_catalogue.h"
+#include "engine/base/log.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *root, *golden;
+
+static void put(const char *folder, const char *name, const char *file) {
+  g_autofree char *dir = g_build_filename(root, folder, NULL), *to = g_build_filename(dir, name, NULL);
+  g_autofree char *from = file ? g_build_filename(golden, file, NULL) : NULL;
+  g_assert_cmpint(g_mkdir_with_parents(dir, 0700), ==, 0);
+  if (from)
+    g_assert_cmpint(symlink(from, to), ==, 0);
+  else
+    g_assert_true(g_file_set_contents(to, "pickle", -1, NULL));
+}
+
+static KlModel *find(const char *sub, GError **error) {
+  g_autofree char *path = g_build_filename(root, sub, NULL);
+  return kl_catalogue_find(path, error);
+}
+
+static void expect(const KlModel *m, KlModelPart part, const char *tail) {
+  g_assert_cmpint(g_strv_length(m->parts[part]), ==, 1);
+  if (!g_str_has_suffix(m->parts[part][0], tail)) g_error("%s is not %s", m->parts[part][0], tail);
+}
+
+#define T "wan_t2v.weights.safetensors"
+#define E "umt5.weights.safetensors"
+#define V "wan_vae.weights.safetensors"
+#define K "tokenizer/spiece.model"
+
+static void layouts(void) {
+  put("wan", "diffusion_pytorch_model.safetensors", T);
+  put("wan", "models_t5_umt5-xxl-enc-bf16.safetensors", E);
+  put("wan/google/umt5-xxl", "spiece.model", K);
+  put("wan", "Wan2.1_VAE.safetensors", V);
+  put("wan", "models_clip.pth", NULL);
+  g_autoptr(KlModel) a = find("wan", NULL);
+  g_assert_nonnull(a);
+  expect(a, KL_PART_TRANSFORMER, "diffusion_pytorch_model.safetensors");
+  expect(a, KL_PART_TEXT_ENCODER, "enc-bf16.safetensors");
+  expect(a, KL_PART_TOKENIZER, "umt5-xxl/spiece.model");
+  expect(a, KL_PART_VAE, "Wan2.1_VAE.safetensors");
+  g_assert_cmpstr(a->name, ==, "wan");
+  g_assert_cmpint(a->defaults->steps, ==, 50);
+
+  put("diffusers/transformer", "diffusion_pytorch_model.safetensors", "wan_causal.weights.safetensors");
+  put("diffusers/text_encoder", "model.safetensors", E);
+  put("diffusers/tokenizer", "spiece.model", K);
+  put("diffusers/vae", "diffusion_pytorch_model.safetensors", V);
+  g_autoptr(KlModel) b = find("diffusers", NULL);
+  g_assert_nonnull(b);
+  expect(b, KL_PART_TRANSFORMER, "transformer/diffusion_pytorch_model.safetensors");
+  expect(b, KL_PART_VAE, "vae/diffusion_pytorch_model.safetensors");
+
+  put("comfy/models/diffusion_models", "wan2.1_t2v_1.3B_bf16.safetensors", T);
+  put("comfy/models/diffusion_models", "other.safetensors", "wan_vace.weights.safetensors");
+  put("comfy/models/text_encoders", "umt5_xxl_fp16.safetensors", E);
+  put("comfy/models/text_encoders", "spiece.model", K);
+  put("comfy/models/vae", "wan_2.1_vae.safetensors", V);
+  put("comfy/models/vae", "taew2_1.safetensors", "taehv.weights.safetensors");
+  g_autoptr(KlModel) c = find("comfy/models/diffusion_models/wan2.1_t2v_1.3B_bf16.safetensors", NULL);
+  g_assert_nonnull(c);
+  expect(c, KL_PART_TRANSFORMER, "wan2.1_t2v_1.3B_bf16.safetensors");
+  expect(c, KL_PART_VAE, "wan_2.1_vae.safetensors");
+  g_assert_cmpstr(c->name, ==, "wan2.1_t2v_1.3b_bf16");
+}
+
+static void what_is_missing(void) {
+  static const struct {
+    const char *leave_out, *says;
+  } cases[] = {{T, "no transformer"}, {E, "no text_encoder"}, {K, "no tokenizer"}, {V, "no vae"}};
+  for (int i = 0; i < 4; i++) {
+    g_autofree char *dir = g_strdup_printf("part%d", i);
+    g_autoptr(GError) e = NULL;
+    static const char *const files[][2] = {
+        {"a.safetensors", T}, {"b.safetensors", E}, {"spiece.model", K}, {"c.safetensors", V}};
+    for (int k = 0; k < 4; k++)
+      if (strcmp(files[k][1], cases[i].leave_out)) put(dir, files[k][0], files[k][1]);
+    KlModel *m = find(dir, &e);
+    g_assert_null(m);
+    g_assert_error(e, KL_ERROR, KL_ERROR_INPUT);
+    if (!strstr(e->message, cases[i].says)) g_error("%s", e->message);
+  }
+  g_autoptr(GError) e = NULL;
+  put("part1", "models_t5_umt5-xxl-enc-bf16.pth", NULL);
+  g_assert_null(find("part1", &e));
+  g_assert_nonnull(strstr(e->message, "pickle"));
+}
+
+static void imported(void) {
+  g_autofree char *path = g_build_filename(root, "wan", NULL);
+  KlImport how = {.name = "my-wan"};
+  g_autoptr(GError) e = NULL;
+  int checked = 0;
+  g_autoptr(KlModel) m = kl_model_import(path, &how, &e);
+  g_assert_no_error(e);
+  g_assert_cmpint(m->recorded->len, ==, 4);
+  g_assert_null(kl_model_import(path, &how, &e));
+  g_assert_error(e, KL_ERROR, KL_ERROR_EXISTS);
+  g_clear_error(&e);
+  g_autoptr(KlModel) found = kl_catalogue_find("my-wan", &e);
+  g_assert_no_error(e);
+  g_assert_true(kl_model_verify(found, &checked, NULL, NULL, NULL, &e));
+  g_assert_cmpint(checked, ==, 4);
+  g_autofree char *one = kl_model_identity(found, NULL, NULL), *two = kl_model_identity(m, NULL, NULL),
+                  *sum = kl_model_sha256_if_known(found);
+  g_assert_cmpstr(one, ==, two);
+  g_assert_cmpint(strlen(sum), ==, 64);
+  how = (KlImport){.name = "copied", .copy = true};
+  g_autoptr(KlModel) copied = kl_model_import(path, &how, &e);
+  g_assert_no_error(e);
+  g_assert_false(g_str_has_prefix(copied->parts[KL_PART_VAE][0], path));
+  g_autofree char *three = kl_model_identity(copied, NULL, NULL);
+  g_assert_cmpstr(one, ==, three);
+  /* a byte changes: verify sees it */
+  g_autofree char *data = NULL;
+  size_t n;
+  g_assert_true(g_file_get_contents(copied->parts[KL_PART_VAE][0], &data, &n, NULL));
+  data[n - 1] ^= 1;
+  g_assert_true(g_file_set_contents(copied->parts[KL_PART_VAE][0], data, (gssize)n, NULL));
+  g_assert_false(kl_model_verify(copied, NULL, NULL, NULL, NULL, &e));
+  g_assert_error(e, KL_ERROR, KL_ERROR_FORMAT);
+  g_autofree char *four = kl_model_identity(copied, NULL, NULL);
+  g_assert_cmpstr(four, !=, one);
+  g_clear_error(&e);
+  g_assert_null(kl_model_import(path, &(KlImport){.name = "a/b"}, &e));
+  g_assert_error(e, KL_ERROR, KL_ERROR_USAGE);
+}
+
+static void not_finite(void) {
+  g_autoptr(GError) e = NULL;
+  g_autoptr(KlModel) m = kl_catalogue_find("copied", &e);
+  g_autofree char *data = NULL;
+  size_t n;
+  g_assert_no_error(e);
+  g_array_set_size(m->recorded, 0);
+  g_assert_true(g_file_get_contents(m->parts[KL_PART_TRANSFORMER][0], &data, &n, NULL));
+  memcpy(data + n - 4, "\0\0\300\177", 4); /* a NaN in the last tensor, if it is F32 */
+  g_assert_true(g_file_set_contents(m->parts[KL_PART_TRANSFORMER][0], data, (gssize)n, NULL));
+  g_assert_false(kl_model_verify(m, NULL, NULL, NULL, NULL, &e));
+  g_assert_cmpint(kl_exit_code(e), ==, 3);
+}
+
+static void listed(void) {
+  g_autoptr(GPtrArray) all = kl_catalogue_list();
+  g_autoptr(GError) e = NULL;
+  g_assert_cmpint(all->len, ==, 2);
+  g_assert_null(kl_catalogue_find("nonesuch", &e));
+  g_assert_nonnull(strstr(e->message, "my-wan"));
+}
+
+int main(int argc, char **argv) {
+  root = g_dir_make_tmp("kl-models-XXXXXX", NULL);
+  golden = g_strdup(g_getenv("KL_GOLDEN"));
+  g_setenv("XDG_DATA_HOME", root, TRUE); /* before GLib looks */
+  g_setenv("XDG_CACHE_HOME", root, TRUE);
+  g_setenv("KINOLOOM_MODELS", "/nonexistent", TRUE);
+  g_test_init(&argc, &argv, NULL);
+  kl_log_level(KL_LOG_WARN);
+  g_test_add_func("/core/models/layouts", layouts);
+  g_test_add_func("/core/models/missing", what_is_missing);
+  g_test_add_func("/core/models/import", imported);
+  g_test_add_func("/core/models/not-finite", not_finite);
+  g_test_add_func("/core/models/list", listed);
+  int rc = g_test_run();
+  g_autofree char *rm = g_strdup_printf("rm -rf '%s'", root);
+  return g_spawn_command_line_sync(rm, NULL, NULL, NULL, NULL) ? rc : 1;
+}
