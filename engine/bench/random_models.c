@@ -168,6 +168,78 @@ bool kl_fill_taehv(KlTensorSink *s, const void *size, KlErr *err) {
   return kl_random_taehv(s, size, err);
 }
 
+/* ---- Wan transformer, UMT5 ---- */
+
+static void matrix(Out *o, const char *name, int64_t to, int64_t from, bool bias) {
+  add(o, 0, 1 / sqrtf((float)from), 2, (const int64_t[]){to, from}, "%s.weight", name);
+  if (bias) add(o, 0, .02f, 1, &to, "%s.bias", name);
+}
+
+bool kl_random_wan(KlTensorSink *s, const KlWanSize *z, KlErr *err) {
+  Out o = {s, err, true};
+  char name[64];
+  int64_t dim = z->dim;
+  float small = 1 / sqrtf((float)dim);
+  add(&o, 0, .125f, 5, (const int64_t[]){dim, 16, 1, 2, 2}, "patch_embedding.weight");
+  add(&o, 0, .02f, 1, &dim, "patch_embedding.bias");
+  matrix(&o, "text_embedding.0", dim, z->text_dim, true);
+  matrix(&o, "text_embedding.2", dim, dim, true);
+  matrix(&o, "time_embedding.0", dim, 256, true);
+  matrix(&o, "time_embedding.2", dim, dim, true);
+  matrix(&o, "time_projection.1", 6 * dim, dim, true);
+  for (int i = 0; i < z->layers; i++) {
+    add(&o, 0, small, 3, (const int64_t[]){1, 6, dim}, "blocks.%d.modulation", i);
+    for (int a = 0; a < 2; a++) {
+      const char *kind = a ? "cross_attn" : "self_attn";
+      for (const char *p = "qkvo"; *p; p++) {
+        snprintf(name, sizeof name, "blocks.%d.%s.%c", i, kind, *p);
+        matrix(&o, name, dim, dim, true);
+      }
+      add(&o, 1, .1f, 1, &dim, "blocks.%d.%s.norm_q.weight", i, kind);
+      add(&o, 1, .1f, 1, &dim, "blocks.%d.%s.norm_k.weight", i, kind);
+    }
+    add(&o, 1, .1f, 1, &dim, "blocks.%d.norm3.weight", i);
+    add(&o, 0, .02f, 1, &dim, "blocks.%d.norm3.bias", i);
+    snprintf(name, sizeof name, "blocks.%d.ffn.0", i);
+    matrix(&o, name, z->ffn, dim, true);
+    snprintf(name, sizeof name, "blocks.%d.ffn.2", i);
+    matrix(&o, name, dim, z->ffn, true);
+  }
+  add(&o, 0, small, 3, (const int64_t[]){1, 2, dim}, "head.modulation");
+  matrix(&o, "head.head", 64, dim, true);
+  return o.ok;
+}
+
+bool kl_fill_wan(KlTensorSink *s, const void *size, KlErr *err) {
+  return kl_random_wan(s, size, err);
+}
+
+bool kl_random_umt5(KlTensorSink *s, const KlUmt5Size *z, KlErr *err) {
+  Out o = {s, err, true};
+  char name[64];
+  int64_t dim = z->dim;
+  add(&o, 0, 1, 2, (const int64_t[]){z->vocab, dim}, "token_embedding.weight");
+  for (int i = 0; i < z->layers; i++) {
+    add(&o, 1, .1f, 1, &dim, "blocks.%d.norm1.weight", i);
+    for (const char *p = "qkvo"; *p; p++) {
+      snprintf(name, sizeof name, "blocks.%d.attn.%c", i, *p);
+      matrix(&o, name, dim, dim, false);
+    }
+    add(&o, 0, .5f, 2, (const int64_t[]){32, z->heads}, "blocks.%d.pos_embedding.embedding.weight", i);
+    add(&o, 1, .1f, 1, &dim, "blocks.%d.norm2.weight", i);
+    for (int k = 0; k < 3; k++) {
+      snprintf(name, sizeof name, "blocks.%d.ffn.%s", i, k == 0 ? "gate.0" : k == 1 ? "fc1" : "fc2");
+      matrix(&o, name, k < 2 ? z->ffn : dim, k < 2 ? dim : z->ffn, false);
+    }
+  }
+  add(&o, 1, .1f, 1, &dim, "norm.weight");
+  return o.ok;
+}
+
+bool kl_fill_umt5(KlTensorSink *s, const void *size, KlErr *err) {
+  return kl_random_umt5(s, size, err);
+}
+
 /* ---- sinks ---- */
 
 typedef struct {

@@ -20,6 +20,17 @@ typedef struct {
 } KlTaehvSize;
 bool kl_random_taehv(KlTensorSink *s, const KlTaehvSize *size, KlErr *err);
 
+/* Wan transformer; the 1.3B is {1536, 8960, 12, 30, 4096}. */
+typedef struct {
+  int dim, ffn, heads, layers, text_dim;
+} KlWanSize;
+bool kl_random_wan(KlTensorSink *s, const KlWanSize *size, KlErr *err);
+/* UMT5 encoder; XXL is {256384, 4096, 10240, 64, 24}. */
+typedef struct {
+  int vocab, dim, ffn, heads, layers;
+} KlUmt5Size;
+bool kl_random_umt5(KlTensorSink *s, const KlUmt5Size *size, KlErr *err);
+
 /* Runs `fill` into a set in memory. dtype: F32, F16 or BF16. */
 typedef bool (*KlFillFn)(KlTensorSink *s, const void *size, KlErr *err);
 bool kl_random_memory(KlFillFn fill, const void *size, KlDtype dtype, KlWeights **out, KlErr *err);
@@ -33,3 +44,5 @@ typedef struct {
 } KlWanVaeSize;
 bool kl_fill_wan_vae(KlTensorSink *s, const void *size, KlErr *err); /* KlWanVaeSize */
 bool kl_fill_taehv(KlTensorSink *s, const void *size, KlErr *err);   /* KlTaehvSize */
+bool kl_fill_wan(KlTensorSink *s, const void *size, KlErr *err);     /* KlWanSize */
+bool kl_fill_umt5(KlTensorSink *s, const void *size, KlErr *err);    /* KlUmt5Size */

@@ -172,5 +172,7 @@ const KlVaeArch kl_vae_taehv = {.name = "taehv",
                                 .open = open_vae,
                                 .decode = decode,
                                 .encode = encode,
+
                                 .first_frames = 4,
+                                .encode_f32 = true,
                                 .pads_any_number = true};

@@ -62,6 +62,7 @@ static bool build(KlVaeNet *n, int which, bool decode, int height, int width, Kl
   KlVae *v = n->vae;
   KlGraph *g = &n->graph[which];
   KlVaeBuild b = {.vae = v, .g = g, .state = &n->state, .dtype = v->backend->compute, .first = which == 0};
+  if (!decode && v->arch->encode_f32) b.dtype = KL_F32;
   kl_graph_init(g);
   if (decode) {
     n->in[which] = kl_input(g, "latent", KL_F32, KL_SHAPE(1, height, width, v->info.latent_channels));

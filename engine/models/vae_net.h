@@ -34,6 +34,7 @@ typedef struct {
    * count. */
   KlTensor *(*encode)(KlVaeBuild *b, KlTensor *x);
   int first_frames;     /* frames that the encoder's first graph takes: 1, or 4 when it wants copies */
+  bool encode_f32;      /* the encoder is small and its rounding would be the latent's for good */
   bool pads_any_number; /* the first push may bring 4 frames, any later one 1..4 (padded with copies of its
                            last) */
 } KlVaeArch;
