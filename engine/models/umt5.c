@@ -122,10 +122,12 @@ static KlTensor *norm(KlGraph *g, KlTensor *x, const KlTensor *w, KlDtype type) 
 static KlTensor *block(const KlUmt5 *m, KlGraph *g, const Layer *l, KlTensor *x, KlTensor *bias) {
   KlDtype type = m->b->compute;
   int64_t n = x ? x->shape[0] : 0, heads = m->heads, d = m->inner / heads;
-  KlTensor *y = norm(g, x, l->t[NORM1], type), *qkv[3];
-  /* Logits are not scaled down by sqrt(d), so queries and keys in bf16 would cost a tenth of the error budget. */
-  for (int i = 0; i < 3; i++)
-    qkv[i] = kl_reshape(g, kl_linear(g, y, l->t[Q + i], NULL, KL_ACT_NONE, KL_F32), KL_SHAPE(n, heads, d));
+  KlTensor *fine = norm(g, x, l->t[NORM1], KL_F32), *y = type == KL_F32 ? fine : kl_cast(g, fine, type), *qkv[3];
+  /* Logits are not scaled down by sqrt(d): queries and keys are made in f32, or bf16 would cost most of its budget. */
+  for (int i = 0; i < 3; i++) {
+    qkv[i] = kl_linear(g, i < 2 ? fine : y, l->t[Q + i], NULL, KL_ACT_NONE, KL_F32);
+    qkv[i] = kl_reshape(g, qkv[i], KL_SHAPE(n, heads, d));
+  }
   KlAttention a = {.q = qkv[0], .rel_bias = bias, .scale = 1, .segments = 1};
   a.segment[0] = (KlAttnSegment){.k = qkv[1], .v = qkv[2]};
   y = kl_reshape(g, kl_attention(g, &a), KL_SHAPE(n, m->inner));
