@@ -143,7 +143,7 @@ bool kl_vk_upload(KlVkDevice *d, KlTensor *w, KlVkForm form, KlErr *err);
  * only. */
 KlVkView kl_vk_view(const KlVkDevice *d, const KlTensor *t, KlVkForm form);
 static inline bool kl_vk_is_weight(const KlTensor *t) {
-  return t && t->buf && !t->buf->backend;
+  return t && t->buf && t->buf->host && !t->buf->backend; /* no host: a workspace that is not there yet */
 }
 void kl_vk_blocks_free(KlVkDevice *d);
 

@@ -107,6 +107,7 @@ static void test_fallback(void) {
                                 KL_ACT_NONE, KL_F32));
     g_assert_true(kl_graph_ok(&g, &err));
     g_assert_true(kl_exec_new(&g, run_on[i], &e, NULL, &err));
+    for (size_t n = 0; n < g.count; n++) g_assert_null(g.nodes[n]->pack); /* only weights are uploaded */
     for (int again = 0; again < 2; again++) {
       g_assert_true(kl_exec_write(e, x, data, sizeof data, &err));
       g_assert_true(kl_exec_run(e, NULL, &err));
@@ -120,6 +121,49 @@ static void test_fallback(void) {
   kl_backend_free(&b); /* before the weight that it uploaded */
   weight[1].pack_free(weight[1].pack);
   kl_backend_free(&cpu);
+}
+
+/* Opening, planning and running with every allocation failed once: an error each time, no crash, no leak. */
+static bool whole_run(KlErr *err) {
+  static float w[64 * 64], in[64], out[64];
+  KlBuffer host = {.bytes = sizeof w, .host = w};
+  KlTensor weight = {0};
+  KlBackend *b = NULL;
+  KlGraph g;
+  KlExec *e = NULL;
+  kl_graph_init(&g);
+  kl_tensor_set(&weight, KL_F32, KL_SHAPE(64, 64));
+  weight.buf = &host;
+  bool ok = kl_vulkan_backend_new(0, NULL, &b, err);
+  if (!ok) goto out;
+  KlTensor *x = kl_input(&g, "x", KL_F32, KL_SHAPE(1, 64));
+  KlTensor *y = kl_output(&g, kl_linear(&g, x, &weight, NULL, KL_ACT_RELU, KL_F32));
+  ok = kl_graph_ok(&g, err) && kl_exec_new(&g, b, &e, NULL, err) && kl_exec_write(e, x, in, sizeof in, err) &&
+       kl_exec_run(e, NULL, err) && kl_exec_read(e, y, out, sizeof out, err);
+out:
+  kl_exec_free(&e);
+  kl_graph_free(&g);
+  if (weight.pack) weight.pack_free(weight.pack);
+  kl_backend_free(&b);
+  return ok;
+}
+
+static void test_oom(void) {
+  KlErr err = KL_ERR_INIT;
+  if (!kl_vulkan_devices(NULL, 0)) {
+    g_test_skip("no Vulkan device");
+    return;
+  }
+  long n = 1;
+  for (bool ok = false; !ok; n++) {
+    err = KL_ERR_INIT;
+    kl_mem_fail_after(n);
+    ok = whole_run(&err);
+    kl_mem_fail_after(0);
+    if (!ok) g_assert_cmpint(err.code, ==, KL_ERR_OOM);
+    g_assert_cmpint(n, <, 300);
+  }
+  g_test_message("%ld allocations", n - 1);
 }
 
 static void *fire_later(void *token) {
@@ -175,6 +219,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/vulkan/list", test_list);
   g_test_add_func("/vulkan/memory", test_memory);
   g_test_add_func("/vulkan/fallback", test_fallback);
+  g_test_add_func("/vulkan/oom", test_oom);
   g_test_add_func("/vulkan/cancel", test_cancel);
   return g_test_run();
 }
