@@ -20,7 +20,7 @@ const char *kl_conv_frame(const KlTensor *node, const KlConvShape *s, int64_t f)
 
 static bool supports(const KlCpu *c, const KlTensor *node) {
   KlDtype x = node->src[KL_MM_X]->dtype;
-  return x == KL_F32 || x == KL_BF16;
+  return (x == KL_F32 || x == KL_BF16) && node->src[KL_MM_W]->dtype <= KL_BF16;
 }
 
 static size_t scratch(const KlCpu *c, const KlTensor *node) {

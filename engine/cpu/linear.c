@@ -2,7 +2,7 @@
 
 static bool supports(const KlCpu *c, const KlTensor *node) {
   KlDtype x = node->src[KL_MM_X]->dtype;
-  return (x == KL_F32 || x == KL_BF16) && (node->dtype == KL_F32 || node->dtype == KL_BF16);
+  return c->k.to_f32[node->src[KL_MM_W]->dtype] && (x == KL_F32 || x == KL_BF16) && (node->dtype == KL_F32 || node->dtype == KL_BF16);
 }
 
 static size_t scratch(const KlCpu *c, const KlTensor *node) {

@@ -122,6 +122,34 @@ typedef struct {
   size_t worker_bytes, rows_bytes;
 } PackJob;
 
+/* out[at_n[i] + at_k[e]] = rows[i, e] for e in [k0, k1); `unit` elements of out and of rows are one u32. Where rows lie
+ * side by side in the layout, they are written so. */
+static void scatter32(uint32_t *out, const uint32_t *rows, int64_t k, int64_t unit, int64_t k0, int64_t k1,
+                      const int64_t *at_n, int count, const int64_t *at_k) {
+  bool side_by_side = count == PACK_ROWS;
+  for (int i = 1; i < count; i++) side_by_side = side_by_side && at_n[i] == at_n[i - 1] + unit;
+  for (int64_t e = k0; side_by_side && e < k1; e += unit) {
+    uint32_t *to = out + (at_n[0] + at_k[e]) / unit;
+    const uint32_t *from = rows + e / unit;
+    for (int i = 0; i < PACK_ROWS; i++) to[i] = from[i * (k / unit)];
+  }
+  for (int i = 0; !side_by_side && i < count; i++)
+    for (int64_t e = k0; e < k1; e += unit) out[(at_n[i] + at_k[e]) / unit] = rows[(i * k + e) / unit];
+}
+
+static void scatter16(uint16_t *out, const uint16_t *rows, int64_t k, int64_t k0, int64_t k1, const int64_t *at_n,
+                      int count, const int64_t *at_k) {
+  bool pairs = k % 2 == 0; /* k and k + 1 side by side: two at once */
+  for (int64_t e = k0; pairs && e < k1; e += 2) pairs = at_k[e + 1] == at_k[e] + 1 && at_k[e] % 2 == 0;
+  for (int i = 0; pairs && i < count; i++) pairs = at_n[i] % 2 == 0;
+  if (pairs) {
+    scatter32((uint32_t *)out, (const uint32_t *)rows, k, 2, k0, k1, at_n, count, at_k);
+    return;
+  }
+  for (int i = 0; i < count; i++)
+    for (int64_t e = k0; e < k1; e++) out[at_n[i] + at_k[e]] = rows[i * k + e];
+}
+
 static void pack_task(void *ctx, size_t t, int worker) {
   PackJob *j = ctx;
   const KlCpuKernels *k = &j->c->k;
@@ -145,14 +173,11 @@ static void pack_task(void *ctx, size_t t, int worker) {
         if (j->bf16) k->from_f32[KL_BF16](f32, to, kk);
       }
     }
-    for (int64_t k0 = 0; k0 < j->k; k0 += PACK_STEP)
-      for (int64_t i = 0; i < count; i++) {
-        int64_t k1 = kl_min64(j->k, k0 + PACK_STEP), to = at_n[n - n0 + i];
-        if (j->bf16)
-          for (int64_t e = k0; e < k1; e++) ((uint16_t *)out)[to + at_k[e]] = ((uint16_t *)rows)[i * j->k + e];
-        else
-          for (int64_t e = k0; e < k1; e++) ((float *)out)[to + at_k[e]] = ((float *)rows)[i * j->k + e];
-      }
+    for (int64_t k0 = 0; k0 < j->k; k0 += PACK_STEP) {
+      int64_t k1 = kl_min64(j->k, k0 + PACK_STEP);
+      if (j->bf16) scatter16((uint16_t *)out, (uint16_t *)rows, j->k, k0, k1, at_n + (n - n0), (int)count, at_k);
+      else scatter32((uint32_t *)out, (uint32_t *)rows, j->k, 1, k0, k1, at_n + (n - n0), (int)count, at_k);
+    }
   }
 }
 
