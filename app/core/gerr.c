@@ -1,6 +1,8 @@
 #include "app/core/gerr.h"
 
-GQuark kl_error_quark(void) { return g_quark_from_static_string("kl-error-quark"); }
+GQuark kl_error_quark(void) {
+  return g_quark_from_static_string("kl-error-quark");
+}
 
 bool kl_gerr(GError **error, const KlErr *e) {
   KlErrCode code = e->code == KL_ERR_NONE ? KL_ERR_INVALID : e->code;
@@ -9,10 +11,8 @@ bool kl_gerr(GError **error, const KlErr *e) {
 }
 
 bool kl_gerr_input(GError **error, const KlErr *e) {
-  KlErr copy = *e;
-  kl_gerr(error, &copy);
-  if (error && *error && (copy.code == KL_ERR_IO || copy.code == KL_ERR_INVALID))
-    (*error)->code = KL_ERROR_INPUT;
+  kl_gerr(error, e);
+  if (error && *error && e->code == KL_ERR_IO) (*error)->code = KL_ERROR_INPUT;
   return false;
 }
 

@@ -141,18 +141,18 @@ static bool judge(KlJobPlan *p, const KlLedgerJob *ledger, GError **error) {
   guint64 limit = p->job->memory ? p->job->memory : p->memory_available / 100 * 97;
   if (ledger) {
     p->memory_budget = ledger->memory_budget;
-    if (!plan_with(p, p->memory_budget, &err)) return kl_gerr(error, &err);
+    if (!plan_with(p, p->memory_budget, &err)) return kl_gerr_input(error, &err);
     p->untiled_bytes = p->t2v.peak_bytes;
     return true;
   }
-  if (!plan_with(p, 0, &err)) return kl_gerr(error, &err);
+  if (!plan_with(p, 0, &err)) return kl_gerr_input(error, &err);
   p->untiled_bytes = p->t2v.peak_bytes;
   if (!limit || p->t2v.peak_bytes <= limit) return true;
   g_autofree char *need = kl_bytes_text(p->t2v.peak_bytes), *have = kl_bytes_text(limit);
   p->memory_budget =
       limit >> 28 ? limit >> 28 << 28 : limit; /* steps of 256 MiB: a stable number for the ledger */
   if (!plan_with(p, p->memory_budget, &err)) {
-    if (err.code != KL_ERR_OOM) return kl_gerr(error, &err);
+    if (err.code != KL_ERR_OOM) return kl_gerr_input(error, &err);
     return kl_gfail(error, KL_ERROR_OOM, "will not fit: needs %s, %s %s: %s", need, have,
                     p->job->memory ? "are allowed" : "are free",
                     strstr(err.msg, "try ") ? strstr(err.msg, "try ") : "try a smaller size");

@@ -203,7 +203,7 @@ static bool open_pipeline(Run *r, GError **error) {
   kl_model_files(r->plan->model, &files);
   if (!kl_t2v_open(&files, &r->plan->params, r->plan->backend, on_word, r, r->how->cancel, &r->sink, &r->t2v,
                    &err))
-    return kl_gerr(error, &err);
+    return kl_gerr_input(error, &err);
   r->result->load_seconds = (double)(g_get_monotonic_time() - r->progress.began) / 1e6;
   return true;
 }

@@ -317,7 +317,8 @@ static char *field_text(const KlJobSpec *j, const KlJobField *f, const KlJobSpec
   case KL_JOB_PROMPTS: {
     GString *s = g_string_new(NULL);
     gint64 last = -1;
-    for (guint n = 0; n < j->prompts->len; n++) { /* in the order of time, whatever the order they were given in */
+    for (guint n = 0; n < j->prompts->len;
+         n++) { /* in the order of time, whatever the order they were given in */
       const KlJobPrompt *next = NULL;
       gint64 next_frame = G_MAXINT64;
       for (guint i = 0; i < j->prompts->len; i++) {
