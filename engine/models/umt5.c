@@ -12,9 +12,11 @@
 enum { MOST_TOKENS = 2048, BUCKETS = 32, EXACT = 8, FARTHEST = 128, PARTS = 10 };
 
 enum { NORM1, Q, K, V, O, BIAS, NORM2, GATE, FC1, FC2 };
-static const char *const part_name[PARTS] = {
-    "norm1.weight",   "attn.q.weight", "attn.k.weight",     "attn.v.weight",  "attn.o.weight", "pos_embedding.embedding.weight",
-    "norm2.weight", "ffn.gate.0.weight", "ffn.fc1.weight", "ffn.fc2.weight"};
+static const char *const part_name[PARTS] = {"norm1.weight",   "attn.q.weight",
+                                             "attn.k.weight",  "attn.v.weight",
+                                             "attn.o.weight",  "pos_embedding.embedding.weight",
+                                             "norm2.weight",   "ffn.gate.0.weight",
+                                             "ffn.fc1.weight", "ffn.fc2.weight"};
 
 typedef struct {
   KlTensor *t[PARTS];
@@ -30,8 +32,9 @@ struct KlUmt5 {
 
 static bool load_layer(KlUmt5 *m, int i, KlErr *err) {
   int64_t dim = m->dim, inner = m->inner, ffn = m->ffn;
-  const int64_t shape[PARTS][2] = {{dim}, {inner, dim}, {inner, dim}, {inner, dim}, {dim, inner}, {BUCKETS, m->heads},
-                                   {dim}, {ffn, dim},   {ffn, dim},   {dim, ffn}};
+  const int64_t shape[PARTS][2] = {{dim},        {inner, dim},        {inner, dim}, {inner, dim},
+                                   {dim, inner}, {BUCKETS, m->heads}, {dim},        {ffn, dim},
+                                   {ffn, dim},   {dim, ffn}};
   for (int p = 0; p < PARTS; p++) {
     char name[80];
     snprintf(name, sizeof name, "blocks.%d.%s", i, part_name[p]);
@@ -53,7 +56,8 @@ static bool load(KlUmt5 *m, KlErr *err) {
   int64_t inner = t->shape[0];
   if (!(t = kl_weights_need(m->w, "blocks.0.ffn.fc1.weight", 2, any, err))) return false;
   int64_t ffn = t->shape[0];
-  if (!(t = kl_weights_need(m->w, "blocks.0.pos_embedding.embedding.weight", 2, (const int64_t[]){BUCKETS, -1}, err)))
+  if (!(t = kl_weights_need(m->w, "blocks.0.pos_embedding.embedding.weight", 2,
+                            (const int64_t[]){BUCKETS, -1}, err)))
     return false;
   int64_t heads = t->shape[1];
   if (inner < 1 || inner > 65536 || ffn < 1 || ffn > 1 << 20 || heads < 1 || inner % heads)
@@ -89,7 +93,9 @@ void kl_umt5_free(KlUmt5 **m) {
   kl_free(m);
 }
 
-int kl_umt5_dim(const KlUmt5 *m) { return m->dim; }
+int kl_umt5_dim(const KlUmt5 *m) {
+  return m->dim;
+}
 
 /* Bucket of a distance, key minus query: 16 for each direction, exact below 8, then logarithmic up to 128. */
 static int bucket(int relative) {
@@ -122,8 +128,10 @@ static KlTensor *norm(KlGraph *g, KlTensor *x, const KlTensor *w, KlDtype type) 
 static KlTensor *block(const KlUmt5 *m, KlGraph *g, const Layer *l, KlTensor *x, KlTensor *bias) {
   KlDtype type = m->b->compute;
   int64_t n = x ? x->shape[0] : 0, heads = m->heads, d = m->inner / heads;
-  KlTensor *fine = norm(g, x, l->t[NORM1], KL_F32), *y = type == KL_F32 ? fine : kl_cast(g, fine, type), *qkv[3];
-  /* Logits are not scaled down by sqrt(d): queries and keys are made in f32, or bf16 would cost most of its budget. */
+  KlTensor *fine = norm(g, x, l->t[NORM1], KL_F32), *y = type == KL_F32 ? fine : kl_cast(g, fine, type),
+           *qkv[3];
+  /* Logits are not scaled down by sqrt(d): queries and keys are made in f32, or bf16 would cost most of its
+   * budget. */
   for (int i = 0; i < 3; i++) {
     qkv[i] = kl_linear(g, i < 2 ? fine : y, l->t[Q + i], NULL, KL_ACT_NONE, KL_F32);
     qkv[i] = kl_reshape(g, qkv[i], KL_SHAPE(n, heads, d));
@@ -150,21 +158,23 @@ static void drop(KlUmt5 *m, Layer *l) {
   }
 }
 
-/* One layer in a graph of its own; x [n, dim] lies on the host between layers. The first one embeds the ids, the last one
- * adds the final norm. */
-static bool run_layer(KlUmt5 *m, int i, const int32_t *ids, int n, const float *bias, float *x, const KlCancel *cancel,
-                      KlErr *err) {
+/* One layer in a graph of its own; x [n, dim] lies on the host between layers. The first one embeds the ids,
+ * the last one adds the final norm. */
+static bool run_layer(KlUmt5 *m, int i, const int32_t *ids, int n, const float *bias, float *x,
+                      const KlCancel *cancel, KlErr *err) {
   KlGraph g;
   KlExec *e = NULL;
   size_t bytes = (size_t)n * (size_t)m->dim * sizeof *x, span = 2 * (size_t)n - 1;
   kl_graph_init(&g);
-  KlTensor *in = i == 0 ? kl_input(&g, "ids", KL_I32, KL_SHAPE(n)) : kl_input(&g, "x", KL_F32, KL_SHAPE(n, m->dim));
+  KlTensor *in =
+      i == 0 ? kl_input(&g, "ids", KL_I32, KL_SHAPE(n)) : kl_input(&g, "x", KL_F32, KL_SHAPE(n, m->dim));
   KlTensor *rel = kl_input(&g, "relative bias", KL_F32, KL_SHAPE(m->heads, 2 * (int64_t)n - 1));
   KlTensor *y = block(m, &g, &m->layer[i], i == 0 ? kl_embed(&g, m->embedding, in, KL_F32) : in, rel);
   if (i == m->layers - 1) y = norm(&g, y, m->norm, KL_F32);
   kl_output(&g, y);
   bool ok = kl_graph_ok(&g, err) && kl_exec_new(&g, m->b, &e, cancel, err) &&
-            (i == 0 ? kl_exec_write(e, in, ids, (size_t)n * sizeof *ids, err) : kl_exec_write(e, in, x, bytes, err)) &&
+            (i == 0 ? kl_exec_write(e, in, ids, (size_t)n * sizeof *ids, err)
+                    : kl_exec_write(e, in, x, bytes, err)) &&
             kl_exec_write(e, rel, bias, (size_t)m->heads * span * sizeof *bias, err) &&
             kl_exec_run(e, cancel, err) && kl_exec_read(e, y, x, bytes, err);
   kl_exec_free(&e);
@@ -178,8 +188,8 @@ static bool all_finite(const float *x, size_t n) {
   return sum == 0;
 }
 
-bool kl_umt5_encode(KlUmt5 *m, const int32_t *ids, int n, bool keep_weights, float *out, const KlCancel *cancel,
-                    KlErr *err) {
+bool kl_umt5_encode(KlUmt5 *m, const int32_t *ids, int n, bool keep_weights, float *out,
+                    const KlCancel *cancel, KlErr *err) {
   if (n < 1 || n > MOST_TOKENS) return kl_fail(err, KL_ERR_INVALID, "%d tokens, not 1 to %d", n, MOST_TOKENS);
   for (int i = 0; i < n; i++)
     if (ids[i] < 0 || ids[i] >= m->embedding->shape[0])
@@ -188,10 +198,12 @@ bool kl_umt5_encode(KlUmt5 *m, const int32_t *ids, int n, bool keep_weights, flo
   if (!bias) return kl_fail(err, KL_ERR_OOM, "no memory for the relative bias");
   bool ok = true;
   for (int i = 0; ok && i < m->layers; i++) {
-    ok = relative_bias(m, m->layer[i].t[BIAS], n, bias, err) && run_layer(m, i, ids, n, bias, out, cancel, err);
+    ok = relative_bias(m, m->layer[i].t[BIAS], n, bias, err) &&
+         run_layer(m, i, ids, n, bias, out, cancel, err);
     if (ok && !all_finite(out, (size_t)n * (size_t)m->dim))
-      ok = kl_fail(err, KL_ERR_FORMAT, "layer %d of the text encoder made values that are not finite: its weights are damaged",
-                   i);
+      ok =
+          kl_fail(err, KL_ERR_FORMAT,
+                  "layer %d of the text encoder made values that are not finite: its weights are damaged", i);
     if (!keep_weights) {
       drop(m, &m->layer[i]);
       if (i == 0) kl_weights_drop(m->w, m->embedding);

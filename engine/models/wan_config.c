@@ -8,9 +8,10 @@
 
 enum { MOST_CHANNELS = 1024, MOST_DIM = 65536 };
 
-/* A matrix [n, k], k = -1: any, and its bias [n] where there is one. Names are PREFIX.weight and PREFIX.bias. */
-__attribute__((format(printf, 6, 7))) static bool affine(KlWan *m, KlWanAffine *a, int64_t n, int64_t k, KlErr *err,
-                                                         const char *fmt, ...) {
+/* A matrix [n, k], k = -1: any, and its bias [n] where there is one. Names are PREFIX.weight and PREFIX.bias.
+ */
+__attribute__((format(printf, 6, 7))) static bool affine(KlWan *m, KlWanAffine *a, int64_t n, int64_t k,
+                                                         KlErr *err, const char *fmt, ...) {
   char prefix[96], name[112];
   va_list ap;
   va_start(ap, fmt);
@@ -32,12 +33,14 @@ static bool patch(KlWan *m, KlWanAffine *a, int *channels, const char *name, KlE
   int64_t area = m->c.patch_h * m->c.patch_w, n, k;
   a->w = kl_weights_findf(m->w, "%s.weight", name);
   a->b = kl_weights_findf(m->w, "%s.bias", name);
-  if (!a->w || !a->b || a->w->ndim < 2) return kl_fail(err, KL_ERR_FORMAT, "tensor %s.weight or .bias is missing", name);
+  if (!a->w || !a->b || a->w->ndim < 2)
+    return kl_fail(err, KL_ERR_FORMAT, "tensor %s.weight or .bias is missing", name);
   n = a->w->shape[0];
   k = n > 0 ? kl_nelem(a->w) / n : 0;
-  if (n < 8 || n > MOST_DIM || n % 8 || k < area || k % area || k / area > MOST_CHANNELS || kl_nelem(a->b) != n ||
-      (m->c.dim && n != m->c.dim) ||
-      (a->w->ndim == 5 && (a->w->shape[2] != 1 || a->w->shape[3] != m->c.patch_h || a->w->shape[4] != m->c.patch_w)))
+  if (n < 8 || n > MOST_DIM || n % 8 || k < area || k % area || k / area > MOST_CHANNELS ||
+      kl_nelem(a->b) != n || (m->c.dim && n != m->c.dim) ||
+      (a->w->ndim == 5 &&
+       (a->w->shape[2] != 1 || a->w->shape[3] != m->c.patch_h || a->w->shape[4] != m->c.patch_w)))
     return kl_fail(err, KL_ERR_UNSUPPORTED, "tensor %s.weight has a shape that no Wan model has", name);
   m->c.dim = (int)n;
   *channels = (int)(k / area);
@@ -74,8 +77,10 @@ static bool block(KlWan *m, int i, KlErr *err) {
   int n = i - m->c.layers, dim = m->c.dim;
   char p[48], name[96];
   KlWanBlock *b = &m->blocks[i];
-  if (n < 0) snprintf(p, sizeof p, "blocks.%d", i);
-  else snprintf(p, sizeof p, "vace_blocks.%d", n);
+  if (n < 0)
+    snprintf(p, sizeof p, "blocks.%d", i);
+  else
+    snprintf(p, sizeof p, "vace_blocks.%d", n);
   snprintf(name, sizeof name, "%s.self_attn", p);
   if (!attention(m, &b->self, name, err)) return false;
   snprintf(name, sizeof name, "%s.cross_attn", p);
@@ -100,7 +105,8 @@ static int count(const KlWan *m, const char *prefix) {
   return n;
 }
 
-/* "vace_layers": [...] of the config; without it they are spread evenly from 0 (the public 1.3B: every second). */
+/* "vace_layers": [...] of the config; without it they are spread evenly from 0 (the public 1.3B: every
+ * second). */
 static bool vace_layers(KlWan *m, KlErr *err) {
   int step = (m->c.layers + m->vace_layers - 1) / m->vace_layers, got = 0;
   for (int i = 0; i < m->vace_layers; i++) m->vace_at[i] = i * step;
@@ -122,19 +128,23 @@ static bool vace_layers(KlWan *m, KlErr *err) {
     }
   }
   for (int i = 0; i < m->vace_layers; i++)
-    if (m->vace_at[i] >= m->c.layers || (i && m->vace_at[i] <= m->vace_at[i - 1]) || (got && got != m->vace_layers))
+    if (m->vace_at[i] >= m->c.layers || (i && m->vace_at[i] <= m->vace_at[i - 1]) ||
+        (got && got != m->vace_layers))
       return kl_fail(err, KL_ERR_FORMAT, "vace_layers do not fit the model");
   return true;
 }
 
-static bool within(int64_t x, int64_t lo, int64_t hi) { return x >= lo && x <= hi; }
+static bool within(int64_t x, int64_t lo, int64_t hi) {
+  return x >= lo && x <= hi;
+}
 
 static bool config(KlWan *m, KlErr *err) {
   KlWanConfig *c = &m->c;
   char text[32];
   int64_t heads = kl_weights_config_int(m->w, "num_heads", c->dim / 128 > 0 ? c->dim / 128 : 1);
   int64_t text_len = kl_weights_config_int(m->w, "text_len", 512);
-  int64_t chunk = kl_weights_config_int(m->w, "chunk_frames", 0), sink = kl_weights_config_int(m->w, "sink_frames", 3);
+  int64_t chunk = kl_weights_config_int(m->w, "chunk_frames", 0),
+          sink = kl_weights_config_int(m->w, "sink_frames", 3);
   int64_t window = kl_weights_config_int(m->w, "window_frames", 21);
   int64_t coordinates = kl_weights_config_int(m->w, "coordinate_channels", 0);
   int64_t first = kl_weights_config_int(m->w, "first_frame_channels", 0);
@@ -143,13 +153,16 @@ static bool config(KlWan *m, KlErr *err) {
     return kl_fail(err, KL_ERR_FORMAT, "%d channels do not divide into %lld heads", c->dim, (long long)heads);
   if (!within(text_len, 1, 65536) || !(eps > 0 && eps < 1))
     return kl_fail(err, KL_ERR_FORMAT, "text_len or eps of the config is out of range");
-  c->causal = chunk > 0 || (kl_weights_config_str(m->w, "kind", text, sizeof text) && !strcmp(text, "causal"));
+  c->causal =
+      chunk > 0 || (kl_weights_config_str(m->w, "kind", text, sizeof text) && !strcmp(text, "causal"));
   if (chunk == 0) chunk = 3;
   if (!within(chunk, 1, KL_WAN_MOST_CHUNK) || !within(sink, 0, 4096) || !within(window, sink + chunk, 4096))
-    return kl_fail(err, KL_ERR_FORMAT, "chunk_frames, window_frames and sink_frames of the config do not fit together");
+    return kl_fail(err, KL_ERR_FORMAT,
+                   "chunk_frames, window_frames and sink_frames of the config do not fit together");
   if ((coordinates || first) && ((coordinates && coordinates != 2) || (first && first != c->out_dim + 1) ||
                                  c->in_dim != c->out_dim + coordinates + first))
-    return kl_fail(err, KL_ERR_FORMAT, "coordinate and first-frame channels do not add up to the %d channels of the input",
+    return kl_fail(err, KL_ERR_FORMAT,
+                   "coordinate and first-frame channels do not add up to the %d channels of the input",
                    c->in_dim);
   c->heads = (int)heads;
   c->text_len = (int)text_len;
@@ -170,7 +183,8 @@ bool kl_wan_load(KlWan *m, KlErr *err) {
   int area = c->patch_h * c->patch_w;
   if (!patch(m, &m->patch, &c->in_dim, "patch_embedding", err)) return false;
   if (kl_weights_find(m->w, "blocks.0.cross_attn.k_img.weight"))
-    return kl_fail(err, KL_ERR_UNSUPPORTED, "this image-to-video model needs a CLIP image encoder, which is not supported");
+    return kl_fail(err, KL_ERR_UNSUPPORTED,
+                   "this image-to-video model needs a CLIP image encoder, which is not supported");
   const KlTensor *t = kl_weights_find(m->w, "head.head.weight");
   if (!t || t->ndim != 2 || t->shape[0] % area || !within(t->shape[0] / area, 1, c->in_dim))
     return kl_fail(err, KL_ERR_FORMAT, "tensor head.head.weight is missing or does not fit");

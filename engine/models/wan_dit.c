@@ -1,5 +1,9 @@
-/* The network of Wan 2.1 ("Wan: Open and Advanced Large-Scale Video Generative Models", 2025; VACE, 2025) as a graph.
- *   x += gate1 SA(LN(x) (1 + scale1) + shift1);  x += CA(LN3(x));  x += gate2 FFN(LN(x) (1 + scale2) + shift2) */
+/* The network as a graph. Sources: "Wan: Open and Advanced Large-Scale Video Generative Models" (2025),
+ * VACE (2025).
+ *
+ *   x += gate1 SA(LN(x) (1 + scale1) + shift1)
+ *   x += CA(LN3(x))
+ *   x += gate2 FFN(LN(x) (1 + scale2) + shift2) */
 #include "engine/models/wan_internal.h"
 
 #include <math.h>
@@ -11,7 +15,7 @@ typedef struct {
   KlWanGraph *wg;
   const KlWanText *const *texts;
   const KlWanCache *cache;
-  KlDtype type; /* of the operands of matrix products */
+  KlDtype type;         /* of the operands of matrix products */
   int64_t tokens, rows; /* of a frame; of all frames of one branch */
   KlTensor *e0;         /* [6, groups, dim]: the time's part of every block's modulation */
 } Build;
@@ -73,11 +77,13 @@ static KlTensor *join(Build *b, KlTensor **parts) {
   return all ? kl_reshape(b->g, all, KL_SHAPE(n * b->rows, b->m->c.dim)) : NULL;
 }
 
-/* Self-attention over [sink | ring | current frames]. NULL where only the cache is wanted: `last` of a commit. */
+/* Self-attention over [sink | ring | current frames]. NULL where only the cache is wanted: `last` of a
+ * commit. */
 static KlTensor *self_attention(Build *b, int block, KlTensor *x, bool last) {
   const KlWanAttention *p = &b->m->blocks[block].self;
   const KlWanKey *key = &b->wg->key;
-  KlTensor *k = kl_wan_project(b->g, b->m, x, p->k, p->norm_k), *v = kl_wan_project(b->g, b->m, x, p->v, NULL);
+  KlTensor *k = kl_wan_project(b->g, b->m, x, p->k, p->norm_k),
+           *v = kl_wan_project(b->g, b->m, x, p->v, NULL);
   KlTensor *q = last ? NULL : kl_wan_project(b->g, b->m, x, p->q, p->norm_q);
   KlTensor *out[KL_WAN_BRANCHES];
   for (int i = 0; i < key->branches; i++) {
@@ -88,7 +94,8 @@ static KlTensor *self_attention(Build *b, int block, KlTensor *x, bool last) {
       if (b->cache) {
         const KlWanCache *c = b->cache;
         int before = c->ring_at + c->ring > c->ring_slots ? c->ring_slots - c->ring_at : c->ring;
-        const int run[3][2] = {{0, c->sink}, {c->sink_slots + c->ring_at, before}, {c->sink_slots, c->ring - before}};
+        const int run[3][2] = {
+            {0, c->sink}, {c->sink_slots + c->ring_at, before}, {c->sink_slots, c->ring - before}};
         for (int s = 0; s < 3; s++)
           if (run[s][1] > 0)
             add_segment(b, &a, &at, cached(b, block, i, 0, run[s][0], run[s][1]),
@@ -116,10 +123,12 @@ static KlTensor *cross_attention(Build *b, int block, KlTensor *x) {
     KlTensor *v = kl_state(b->g, &t->kv[block], bytes, b->type, KL_SHAPE(rows, heads, d));
     KlAttention a = {.q = heads_of(b, q, i), .scale = 1 / sqrtf((float)d)};
     if (t->n > 0)
-      a.segment[a.segments++] = (KlAttnSegment){.k = kl_slice(b->g, k, 0, 0, t->n), .v = kl_slice(b->g, v, 0, 0, t->n)};
+      a.segment[a.segments++] =
+          (KlAttnSegment){.k = kl_slice(b->g, k, 0, 0, t->n), .v = kl_slice(b->g, v, 0, 0, t->n)};
     if (t->pads > 0)
-      a.segment[a.segments++] = (KlAttnSegment){
-          .k = kl_slice(b->g, k, 0, t->n, 1), .v = kl_slice(b->g, v, 0, t->n, 1), .bias = logf((float)t->pads)};
+      a.segment[a.segments++] = (KlAttnSegment){.k = kl_slice(b->g, k, 0, t->n, 1),
+                                                .v = kl_slice(b->g, v, 0, t->n, 1),
+                                                .bias = logf((float)t->pads)};
     out[i] = kl_attention(b->g, &a);
   }
   return kl_linear(b->g, join(b, out), p->o.w, p->o.b, KL_ACT_NONE, b->type);
@@ -166,11 +175,17 @@ static KlTensor *hint(Build *b, int n, KlTensor *x, KlTensor *start, KlTensor **
   return kl_gated_add(b->g, x, y, kl_slice(b->g, b->wg->vace_scale, 0, n, 1));
 }
 
-bool kl_wan_build(KlWan *m, KlWanGraph *wg, const KlWanText *const *texts, const KlWanCache *cache, KlErr *err) {
+bool kl_wan_build(KlWan *m, KlWanGraph *wg, const KlWanText *const *texts, const KlWanCache *cache,
+                  KlErr *err) {
   const KlWanConfig *c = &m->c;
   const KlWanKey *key = &wg->key;
   KlGraph *g = &wg->g;
-  Build b = {.m = m, .g = g, .wg = wg, .texts = texts, .cache = cache, .type = m->b->compute,
+  Build b = {.m = m,
+             .g = g,
+             .wg = wg,
+             .texts = texts,
+             .cache = cache,
+             .type = m->b->compute,
              .tokens = kl_wan_tokens(m, key->h, key->w)};
   int64_t patch = c->patch_h * c->patch_w, dim = c->dim, groups = key->groups;
   b.rows = key->frames * b.tokens;
@@ -200,7 +215,8 @@ bool kl_wan_build(KlWan *m, KlWanGraph *wg, const KlWanText *const *texts, const
   }
   if (!key->commit) {
     KlTensor *mod = learnt(&b, c->layers + m->vace_layers, 2);
-    KlTensor *shift = kl_add(g, e, kl_slice(g, mod, 0, 0, 1)), *scale = kl_add(g, e, kl_slice(g, mod, 0, 1, 1));
+    KlTensor *shift = kl_add(g, e, kl_slice(g, mod, 0, 0, 1)),
+             *scale = kl_add(g, e, kl_slice(g, mod, 0, 1, 1));
     x = norm(&b, x, shift, scale, KL_F32);
     wg->velocity = kl_output(g, kl_linear(g, x, m->head.w, m->head.b, KL_ACT_NONE, KL_F32));
   }

@@ -35,7 +35,9 @@ void kl_wan_free(KlWan **m) {
   kl_free(m);
 }
 
-const KlWanConfig *kl_wan_config(const KlWan *m) { return &m->c; }
+const KlWanConfig *kl_wan_config(const KlWan *m) {
+  return &m->c;
+}
 
 /* Matrices of the blocks in the compute type, the few others in f32; quantised ones stay as they are. */
 size_t kl_wan_packed_bytes(const KlWan *m) {
@@ -44,9 +46,12 @@ size_t kl_wan_packed_bytes(const KlWan *m) {
     const KlTensor *t = kl_weights_at(m->w, i);
     const char *name = kl_weights_name(m->w, i);
     size_t n = (size_t)kl_nelem(t), bytes = 0;
-    if (kl_dtype_is_quantised(t->dtype)) kl_dtype_bytes(t->dtype, n, &bytes);
-    else if (t->ndim < 2) bytes = n * kl_dtype_block_bytes(t->dtype);
-    else bytes = n * (!strncmp(name, "time_", 5) ? 4 : kl_wan_esize(m));
+    if (kl_dtype_is_quantised(t->dtype))
+      kl_dtype_bytes(t->dtype, n, &bytes);
+    else if (t->ndim < 2)
+      bytes = n * kl_dtype_block_bytes(t->dtype);
+    else
+      bytes = n * (!strncmp(name, "time_", 5) ? 4 : kl_wan_esize(m));
     sum += bytes;
   }
   return sum;
@@ -78,8 +83,10 @@ bool kl_wan_graph(KlWan *m, const KlWanKey *key, const KlWanText *const *texts, 
       *out = g;
       return true;
     }
-    if (!g) at = i;
-    else if (m->graphs[at] && g->used < m->graphs[at]->used) at = i;
+    if (!g)
+      at = i;
+    else if (m->graphs[at] && g->used < m->graphs[at]->used)
+      at = i;
   }
   graph_free(&m->graphs[at]);
   KlWanGraph *g = kl_calloc(1, sizeof *g);
@@ -109,26 +116,30 @@ bool kl_wan_check_size(const KlWan *m, int branches, int frames, int h, int w, K
   const KlWanConfig *c = &m->c;
   if (branches < 1 || branches > KL_WAN_BRANCHES)
     return kl_fail(err, KL_ERR_INVALID, "%d branches, not 1 or 2", branches);
-  if (frames < 1 || frames > 100000 || h < 1 || w < 1 || h > 8192 || w > 8192 || h % c->patch_h || w % c->patch_w)
-    return kl_fail(err, KL_ERR_INVALID, "%d latents of %dx%d: height and width must be multiples of %d", frames, w, h,
-                   c->patch_h);
+  if (frames < 1 || frames > 100000 || h < 1 || w < 1 || h > 8192 || w > 8192 || h % c->patch_h ||
+      w % c->patch_w)
+    return kl_fail(err, KL_ERR_INVALID, "%d latents of %dx%d: height and width must be multiples of %d",
+                   frames, w, h, c->patch_h);
   return true;
 }
 
-/* Channel planes [channels, h, w] of one frame into columns of its patches: row (y, x), column (channel, dy, dx). */
-static void patchify(const KlWan *m, const float *planes, int channels, int at, int total, int h, int w, float *rows) {
+/* Channel planes [channels, h, w] of one frame into columns of its patches: row (y, x), column (channel, dy,
+ * dx). */
+static void patchify(const KlWan *m, const float *planes, int channels, int at, int total, int h, int w,
+                     float *rows) {
   int ph = m->c.patch_h, pw = m->c.patch_w, area = ph * pw;
   for (int c = 0; c < channels; c++)
     for (int y = 0; y < h; y++)
       for (int x = 0; x < w; x++) {
         size_t row = (size_t)(y / ph) * (size_t)(w / pw) + (size_t)(x / pw);
-        rows[row * (size_t)(total * area) + (size_t)((at + c) * area + y % ph * pw + x % pw)] =
-            *planes++;
+        rows[row * (size_t)(total * area) + (size_t)((at + c) * area + y % ph * pw + x % pw)] = *planes++;
       }
 }
 
 /* torch.linspace(-1, 1, n)[i] */
-static float coordinate(int i, int n) { return n == 1 ? -1 : -1 + 2 * (float)i / (float)(n - 1); }
+static float coordinate(int i, int n) {
+  return n == 1 ? -1 : -1 + 2 * (float)i / (float)(n - 1);
+}
 
 static void fill_patches(const KlWan *m, const KlWanKey *key, const KlWanPass *p, float *plane, float *rows) {
   const KlWanConfig *c = &m->c;
@@ -150,7 +161,8 @@ static void fill_patches(const KlWan *m, const KlWanKey *key, const KlWanPass *p
       patchify(m, p->cond->first_frame, c->out_dim, at + 1, c->in_dim, h, w, rows);
     }
     if (p->cond && p->cond->image && !c->coordinate_channels && !c->first_frame_channels)
-      patchify(m, p->cond->image + (size_t)f * (size_t)extra * area, extra, c->out_dim, c->in_dim, h, w, rows);
+      patchify(m, p->cond->image + (size_t)f * (size_t)extra * area, extra, c->out_dim, c->in_dim, h, w,
+               rows);
   }
 }
 
@@ -195,7 +207,8 @@ static bool write_vace(KlWan *m, KlWanGraph *g, const KlWanCondition *cond, floa
   return write(g->exec, g->vace_scale, room, err);
 }
 
-bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out, const KlCancel *cancel, KlErr *err) {
+bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out, const KlCancel *cancel,
+                 KlErr *err) {
   const KlWanKey *key = &g->key;
   size_t area = (size_t)key->h * (size_t)key->w, rows;
   float *room = host_room(g), *plane = kl_alloc(2 * area, sizeof *plane);
@@ -211,8 +224,8 @@ bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out,
     kl_wan_sinusoid((double)p->timesteps[p->one_timestep ? 0 : i % key->frames], m->c.freq_dim,
                     room + (ptrdiff_t)i * m->c.freq_dim);
   if (!write(g->exec, g->time, room, err)) goto out;
-  if (!kl_wan_rope(m->c.dim / m->c.heads, p->positions, p->key_frames, key->h / m->c.patch_h, key->w / m->c.patch_w,
-                   room, err) ||
+  if (!kl_wan_rope(m->c.dim / m->c.heads, p->positions, p->key_frames, key->h / m->c.patch_h,
+                   key->w / m->c.patch_w, room, err) ||
       !write(g->exec, g->rope, room, err))
     goto out;
   if (!kl_exec_run(g->exec, cancel, err)) goto out;
@@ -224,7 +237,8 @@ bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out,
   rows = (size_t)key->frames * area * (size_t)m->c.out_dim;
   for (int i = 0; i < key->branches; i++)
     if (!unpatchify(m, key, room + (size_t)i * rows, out[i])) {
-      kl_fail(err, KL_ERR_FORMAT, "the model produced values that are not finite at timestep %g: its weights are damaged",
+      kl_fail(err, KL_ERR_FORMAT,
+              "the model produced values that are not finite at timestep %g: its weights are damaged",
               (double)p->timesteps[0]);
       goto out;
     }
@@ -237,7 +251,8 @@ out:
 
 /* ---- the whole clip at once ---- */
 
-static void forward_key(KlWan *m, int branches, int frames, int h, int w, int groups, bool vace, KlWanKey *key) {
+static void forward_key(KlWan *m, int branches, int frames, int h, int w, int groups, bool vace,
+                        KlWanKey *key) {
   memset(key, 0, sizeof *key); /* padding too */
   key->branches = branches;
   key->frames = frames;
@@ -259,13 +274,19 @@ bool kl_wan_forward(KlWan *m, KlWanText *const *texts, int branches, const float
   }
   KlWanKey key;
   KlWanGraph *g;
-  forward_key(m, branches, frames, h, w, one ? 1 : frames * branches, m->c.vace && cond && cond->vace_context, &key);
+  forward_key(m, branches, frames, h, w, one ? 1 : frames * branches, m->c.vace && cond && cond->vace_context,
+              &key);
   for (int i = 0; i < branches; i++) key.text[i] = texts[i]->serial;
   int *positions = kl_alloc((size_t)frames, sizeof *positions);
   if (!positions) return kl_fail(err, KL_ERR_OOM, "no memory for the positions");
   for (int i = 0; i < frames; i++) positions[i] = i;
-  KlWanPass pass = {.x = x, .timesteps = timesteps, .one_timestep = one, .first = true, .cond = cond,
-                    .positions = positions, .key_frames = frames};
+  KlWanPass pass = {.x = x,
+                    .timesteps = timesteps,
+                    .one_timestep = one,
+                    .first = true,
+                    .cond = cond,
+                    .positions = positions,
+                    .key_frames = frames};
   bool ok = kl_wan_graph(m, &key, (const KlWanText *const *)texts, NULL, &g, cancel, err) &&
             kl_wan_pass(m, g, &pass, out, cancel, err);
   kl_free(&positions);

@@ -1,6 +1,6 @@
 /* Chunk by chunk ("Self Forcing", Huang et al. 2025; "LongLive", Yang et al. 2025). The cache holds the first
- * sink_frames for good and the frames last seen in a ring; keys are kept before RoPE, so that positions can be those of
- * the window. Nothing is ever moved. */
+ * sink_frames for good and the frames last seen in a ring; keys are kept before RoPE, so that positions can
+ * be those of the window. Nothing is ever moved. */
 #include "engine/base/mem.h"
 #include "engine/models/wan_internal.h"
 
@@ -19,12 +19,16 @@ struct KlWanStream {
   KlBuffer *kv; /* a block: [branch][k, v][slots, tokens, dim] */
 };
 
-static int blocks(const KlWan *m) { return m->c.layers + m->vace_layers; }
+static int blocks(const KlWan *m) {
+  return m->c.layers + m->vace_layers;
+}
 
-static int sink_frames(const KlWanStream *s) { return s->position < s->sink_slots ? s->position : s->sink_slots; }
+static int sink_frames(const KlWanStream *s) {
+  return s->position < s->sink_slots ? s->position : s->sink_slots;
+}
 
-bool kl_wan_stream_new(KlWan *m, int branches, int h, int w, int window, int sink, bool relative, KlWanStream **out,
-                       KlErr *err) {
+bool kl_wan_stream_new(KlWan *m, int branches, int h, int w, int window, int sink, bool relative,
+                       KlWanStream **out, KlErr *err) {
   *out = NULL;
   if (window == 0) window = m->c.window_frames;
   if (sink == 0) sink = m->c.sink_frames;
@@ -32,8 +36,8 @@ bool kl_wan_stream_new(KlWan *m, int branches, int h, int w, int window, int sin
   int ring = window - sink - m->c.chunk_frames;
   if (!kl_wan_check_size(m, branches, m->c.chunk_frames, h, w, err)) return false;
   if (sink < 0 || ring < 0 || window > 4096)
-    return kl_fail(err, KL_ERR_INVALID, "a window of %d frames does not hold a sink of %d and a chunk of %d", window,
-                   sink, m->c.chunk_frames);
+    return kl_fail(err, KL_ERR_INVALID, "a window of %d frames does not hold a sink of %d and a chunk of %d",
+                   window, sink, m->c.chunk_frames);
   KlWanStream *s = kl_calloc(1, sizeof *s);
   if (!s || !(s->kv = kl_calloc((size_t)blocks(m), sizeof *s->kv))) {
     kl_free(&s);
@@ -69,9 +73,15 @@ void kl_wan_stream_free(KlWanStream **s) {
   kl_free(s);
 }
 
-int kl_wan_stream_frames(const KlWanStream *s) { return s->position; }
-size_t kl_wan_stream_bytes(const KlWanStream *s) { return s->block_bytes * (size_t)blocks(s->m); }
-int kl_wan_stream_cached(const KlWanStream *s) { return sink_frames(s) + s->ring; }
+int kl_wan_stream_frames(const KlWanStream *s) {
+  return s->position;
+}
+size_t kl_wan_stream_bytes(const KlWanStream *s) {
+  return s->block_bytes * (size_t)blocks(s->m);
+}
+int kl_wan_stream_cached(const KlWanStream *s) {
+  return sink_frames(s) + s->ring;
+}
 
 /* Where a frame of the chunk that ends at `end` is kept: -1, nowhere. */
 static int slot_of(const KlWanStream *s, int frame, int end) {
@@ -80,8 +90,9 @@ static int slot_of(const KlWanStream *s, int frame, int end) {
   return s->sink_slots + (frame - s->sink_slots) % s->ring_slots;
 }
 
-static bool pass(KlWanStream *s, KlWanText *const *texts, const float *x, int frames, float timestep, bool commit,
-                 const KlWanCondition *cond, float *const *out, const KlCancel *cancel, KlErr *err) {
+static bool pass(KlWanStream *s, KlWanText *const *texts, const float *x, int frames, float timestep,
+                 bool commit, const KlWanCondition *cond, float *const *out, const KlCancel *cancel,
+                 KlErr *err) {
   KlWan *m = s->m;
   if (frames < 1 || frames > m->c.chunk_frames)
     return kl_fail(err, KL_ERR_INVALID, "a chunk of %d frames, not 1 to %d", frames, m->c.chunk_frames);
@@ -101,15 +112,26 @@ static bool pass(KlWanStream *s, KlWanText *const *texts, const float *x, int fr
   key.ring = s->ring;
   key.ring_at = s->ring ? (first_ring - s->sink_slots) % s->ring_slots : 0;
   for (int i = 0; i < s->branches; i++) key.text[i] = texts[i]->serial;
-  for (int i = 0; commit && i < frames; i++) key.commit_slot[i] = slot_of(s, s->position + i, s->position + frames);
-  KlWanCache cache = {.sink = sink, .ring_at = key.ring_at, .ring = s->ring, .sink_slots = s->sink_slots,
-                      .ring_slots = s->ring_slots, .branches = s->branches, .kv = s->kv};
+  for (int i = 0; commit && i < frames; i++)
+    key.commit_slot[i] = slot_of(s, s->position + i, s->position + frames);
+  KlWanCache cache = {.sink = sink,
+                      .ring_at = key.ring_at,
+                      .ring = s->ring,
+                      .sink_slots = s->sink_slots,
+                      .ring_slots = s->ring_slots,
+                      .branches = s->branches,
+                      .kv = s->kv};
   int n = sink + s->ring + frames;
   int *positions = kl_alloc((size_t)n, sizeof *positions);
   if (!positions) return kl_fail(err, KL_ERR_OOM, "no memory for the positions");
   for (int i = 0; i < n; i++) positions[i] = s->relative || i < sink ? i : first_ring + i - sink;
-  KlWanPass p = {.x = x, .timesteps = &timestep, .one_timestep = true, .first = s->position == 0, .cond = cond,
-                 .positions = positions, .key_frames = n};
+  KlWanPass p = {.x = x,
+                 .timesteps = &timestep,
+                 .one_timestep = true,
+                 .first = s->position == 0,
+                 .cond = cond,
+                 .positions = positions,
+                 .key_frames = n};
   KlWanGraph *g;
   bool ok = kl_wan_graph(m, &key, (const KlWanText *const *)texts, &cache, &g, cancel, err);
   if (ok) {
@@ -120,13 +142,14 @@ static bool pass(KlWanStream *s, KlWanText *const *texts, const float *x, int fr
   return ok;
 }
 
-bool kl_wan_stream_forward(KlWanStream *s, KlWanText *const *texts, const float *x, int frames, float timestep,
-                           const KlWanCondition *cond, float *const *out, const KlCancel *cancel, KlErr *err) {
+bool kl_wan_stream_forward(KlWanStream *s, KlWanText *const *texts, const float *x, int frames,
+                           float timestep, const KlWanCondition *cond, float *const *out,
+                           const KlCancel *cancel, KlErr *err) {
   return pass(s, texts, x, frames, timestep, false, cond, out, cancel, err);
 }
 
-bool kl_wan_stream_commit(KlWanStream *s, KlWanText *const *texts, const float *clean, int frames, float timestep,
-                          const KlWanCondition *cond, const KlCancel *cancel, KlErr *err) {
+bool kl_wan_stream_commit(KlWanStream *s, KlWanText *const *texts, const float *clean, int frames,
+                          float timestep, const KlWanCondition *cond, const KlCancel *cancel, KlErr *err) {
   if (!pass(s, texts, clean, frames, timestep, true, cond, NULL, cancel, err)) return false;
   int beyond_sink = s->position + frames - s->sink_slots, added = beyond_sink < frames ? beyond_sink : frames;
   if (added > 0) s->ring = s->ring + added < s->ring_slots ? s->ring + added : s->ring_slots;
@@ -135,13 +158,14 @@ bool kl_wan_stream_commit(KlWanStream *s, KlWanText *const *texts, const float *
 }
 
 /* The frames [from, from + n) of the video again, chunk by chunk. */
-static bool again(KlWanStream *s, KlWanText *const *texts, const float *clean, int from, int n, float timestep,
-                  const KlWanCondition *cond, const KlCancel *cancel, KlErr *err) {
+static bool again(KlWanStream *s, KlWanText *const *texts, const float *clean, int from, int n,
+                  float timestep, const KlWanCondition *cond, const KlCancel *cancel, KlErr *err) {
   size_t frame = (size_t)s->m->c.out_dim * (size_t)s->h * (size_t)s->w;
   s->position = from;
   for (int at = 0, k; at < n; at += k) {
     k = n - at < s->m->c.chunk_frames ? n - at : s->m->c.chunk_frames;
-    if (!kl_wan_stream_commit(s, texts, clean + (size_t)at * frame, k, timestep, cond, cancel, err)) return false;
+    if (!kl_wan_stream_commit(s, texts, clean + (size_t)at * frame, k, timestep, cond, cancel, err))
+      return false;
   }
   return true;
 }
@@ -168,11 +192,13 @@ typedef struct {
 } Header;
 
 static Header header(const KlWanStream *s) {
-  return (Header){"KLWANKV", s->block_bytes, blocks(s->m), s->branches, s->h, s->w,
-                  s->sink_slots, s->ring_slots, s->position, s->ring};
+  return (Header){"KLWANKV", s->block_bytes, blocks(s->m),  s->branches, s->h,
+                  s->w,      s->sink_slots,  s->ring_slots, s->position, s->ring};
 }
 
-size_t kl_wan_stream_state_bytes(const KlWanStream *s) { return sizeof(Header) + kl_wan_stream_bytes(s); }
+size_t kl_wan_stream_state_bytes(const KlWanStream *s) {
+  return sizeof(Header) + kl_wan_stream_bytes(s);
+}
 
 bool kl_wan_stream_save(const KlWanStream *s, void *bytes, KlErr *err) {
   if (s->broken) return kl_fail(err, KL_ERR_INVALID, "the key/value cache was left unfinished");
@@ -187,7 +213,8 @@ bool kl_wan_stream_save(const KlWanStream *s, void *bytes, KlErr *err) {
 
 bool kl_wan_stream_load(KlWanStream *s, const void *bytes, size_t n, KlErr *err) {
   Header want = header(s), h;
-  if (n != kl_wan_stream_state_bytes(s)) return kl_fail(err, KL_ERR_FORMAT, "the saved cache has the wrong size");
+  if (n != kl_wan_stream_state_bytes(s))
+    return kl_fail(err, KL_ERR_FORMAT, "the saved cache has the wrong size");
   const char *from = bytes;
   memcpy(&h, from, sizeof h);
   want.position = h.position;

@@ -13,13 +13,16 @@ static bool build(KlWan *m, KlWanText *t, KlGraph *g, KlTensor **context, KlErr 
   for (int i = 0; i < m->c.layers + m->vace_layers; i++) {
     const KlWanAttention *p = &m->blocks[i].cross;
     size_t bytes = (size_t)(rows * m->c.dim) * kl_wan_esize(m);
-    kl_copy(g, kl_wan_project(g, m, c, p->k, p->norm_k), kl_state(g, &t->kv[i], 0, type, KL_SHAPE(rows, m->c.dim)));
-    kl_copy(g, kl_wan_project(g, m, c, p->v, NULL), kl_state(g, &t->kv[i], bytes, type, KL_SHAPE(rows, m->c.dim)));
+    kl_copy(g, kl_wan_project(g, m, c, p->k, p->norm_k),
+            kl_state(g, &t->kv[i], 0, type, KL_SHAPE(rows, m->c.dim)));
+    kl_copy(g, kl_wan_project(g, m, c, p->v, NULL),
+            kl_state(g, &t->kv[i], bytes, type, KL_SHAPE(rows, m->c.dim)));
   }
   return kl_graph_ok(g, err);
 }
 
-bool kl_wan_text_new(KlWan *m, const float *context, int n, KlWanText **out, const KlCancel *cancel, KlErr *err) {
+bool kl_wan_text_new(KlWan *m, const float *context, int n, KlWanText **out, const KlCancel *cancel,
+                     KlErr *err) {
   *out = NULL;
   if (n < 0) return kl_fail(err, KL_ERR_INVALID, "a text of %d rows", n);
   if (n > m->c.text_len) n = m->c.text_len;
@@ -46,7 +49,8 @@ bool kl_wan_text_new(KlWan *m, const float *context, int n, KlWanText **out, con
     goto out;
   }
   if (n) memcpy(padded, context, (size_t)n * (size_t)m->c.text_dim * sizeof *padded);
-  if (!build(m, t, &g, &input, err) || !kl_wan_pack(m, &g, cancel, err) || !kl_exec_new(&g, m->b, &e, cancel, err))
+  if (!build(m, t, &g, &input, err) || !kl_wan_pack(m, &g, cancel, err) ||
+      !kl_exec_new(&g, m->b, &e, cancel, err))
     goto out;
   ok = kl_exec_write(e, input, padded, values * sizeof *padded, err) && kl_exec_run(e, cancel, err);
 out:

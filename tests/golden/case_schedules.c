@@ -19,7 +19,8 @@ void golden_schedules(Golden *g) {
     size_t n;
     KlSolver kind;
     KlErr err = KL_ERR_INIT;
-    if (sscanf(name, "%15[^_]_%d_%lf_%15s", solver, &steps, &shift, what) != 4 || !kl_solver_parse(solver, &kind)) {
+    if (sscanf(name, "%15[^_]_%d_%lf_%15s", solver, &steps, &shift, what) != 4 ||
+        !kl_solver_parse(solver, &kind)) {
       fprintf(stderr, "kl-golden: schedules: %s is no schedule\n", name);
       continue;
     }

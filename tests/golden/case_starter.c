@@ -1,6 +1,6 @@
-/* The built-in model as it is sampled: text, one velocity, two chunks with guidance, a given first frame, and the
- * autoencoder both ways. The case file is written by resources/models/train/export.py from the exported weights;
- * those lie in the folder of the model (KL_STARTER, by default the source tree's). */
+/* The built-in model as it is sampled: text, one velocity, two chunks with guidance, a given first frame, and
+ * the autoencoder both ways. The case file is written by resources/models/train/export.py from the exported
+ * weights; those lie in the folder of the model (KL_STARTER, by default the source tree's). */
 #include "engine/base/mem.h"
 #include "engine/models/umt5.h"
 #include "engine/models/vae.h"
@@ -47,17 +47,19 @@ static bool encode(Case *c, const int32_t *ids, int n, const char *compare, KlWa
 static bool open_case(Case *c, Golden *g, KlErr *err) {
   *c = (Case){.g = g};
   if (!golden_open(g, &c->cases, NULL)) return false;
-  if (!open_part("transformer.safetensors", &c->net, err) || !open_part("text_encoder.safetensors", &c->encoder, err) ||
+  if (!open_part("transformer.safetensors", &c->net, err) ||
+      !open_part("text_encoder.safetensors", &c->encoder, err) ||
       !kl_umt5_open(c->encoder, g->backend, &c->umt5, err) || !kl_wan_open(c->net, g->backend, &c->m, err))
     return false;
   const KlTensor *ids = kl_weights_find(c->cases, "ids"), *noise = kl_weights_find(c->cases, "noise");
   const KlWanConfig *config = kl_wan_config(c->m);
-  if (!ids || ids->dtype != KL_I32 || kl_nelem(ids) < 1 || !noise || noise->ndim != 4 || noise->dtype != KL_F32 ||
-      noise->shape[1] != config->out_dim || noise->shape[0] % config->chunk_frames)
+  if (!ids || ids->dtype != KL_I32 || kl_nelem(ids) < 1 || !noise || noise->ndim != 4 ||
+      noise->dtype != KL_F32 || noise->shape[1] != config->out_dim || noise->shape[0] % config->chunk_frames)
     return kl_fail(err, KL_ERR_FORMAT, "ids or noise do not fit the model");
   const int32_t *id = kl_data(ids);
   int n = (int)kl_nelem(ids);
-  if (!encode(c, id, n, "text", &c->text[0], err) || !encode(c, id + n - 1, 1, NULL, &c->text[1], err)) return false;
+  if (!encode(c, id, n, "text", &c->text[0], err) || !encode(c, id + n - 1, 1, NULL, &c->text[1], err))
+    return false;
   c->h = (int)noise->shape[2];
   c->w = (int)noise->shape[3];
   c->k = config->chunk_frames;
@@ -124,7 +126,8 @@ static bool sample(Case *c, const char *name, const float *noise, const KlWanCon
 static bool decode(Case *c, KlVae *v, KlErr *err) {
   const KlTensor *frames = kl_weights_find(c->cases, "frames"), *z = kl_weights_find(c->cases, "latents");
   if (!frames || frames->ndim != 4 || !z || z->ndim != 4) return true;
-  size_t latent = (size_t)(kl_nelem(z) / z->shape[0]), px = (size_t)(frames->shape[2] * frames->shape[3]), at = 0;
+  size_t latent = (size_t)(kl_nelem(z) / z->shape[0]), px = (size_t)(frames->shape[2] * frames->shape[3]),
+         at = 0;
   size_t total = (size_t)frames->shape[0];
   KlVaeDecoder *d = NULL;
   float *got = golden_alloc(total * 3 * px, sizeof *got), *rgb = golden_alloc(4 * 3 * px, sizeof *rgb);
@@ -132,7 +135,8 @@ static bool decode(Case *c, KlVae *v, KlErr *err) {
   for (int64_t i = 0; ok && i < z->shape[0]; i++) {
     int n = 0;
     ok = kl_vae_decoder_push(d, (const float *)kl_data(z) + (size_t)i * latent, rgb, &n, NULL, err);
-    for (int f = 0; ok && f < n && at < total; f++, at++) golden_swap(rgb + (size_t)f * px * 3, px, 3, 1, got + at * px * 3);
+    for (int f = 0; ok && f < n && at < total; f++, at++)
+      golden_swap(rgb + (size_t)f * px * 3, px, 3, 1, got + at * px * 3);
   }
   if (ok) golden_compare(c->g, "frames", got, kl_data(frames), total * 3 * px);
   kl_vae_decoder_free(&d);
@@ -143,7 +147,8 @@ static bool decode(Case *c, KlVae *v, KlErr *err) {
 
 static bool encode_frames(Case *c, KlVae *v, KlErr *err) {
   const KlTensor *frames = kl_weights_find(c->cases, "frames"), *z = kl_weights_find(c->cases, "encoded");
-  if (!frames || frames->ndim != 4 || !z || z->ndim != 4 || z->shape[0] != 1 + (frames->shape[0] - 1) / 4) return true;
+  if (!frames || frames->ndim != 4 || !z || z->ndim != 4 || z->shape[0] != 1 + (frames->shape[0] - 1) / 4)
+    return true;
   size_t latent = (size_t)(kl_nelem(z) / z->shape[0]), px = (size_t)(frames->shape[2] * frames->shape[3]);
   KlVaeEncoder *e = NULL;
   float *got = golden_alloc((size_t)kl_nelem(z), sizeof *got), *rgb = golden_alloc(4 * 3 * px, sizeof *rgb);

@@ -1,4 +1,5 @@
-/* The folder tokenizer: spiece.model (or tokenizer.json), texts.txt, ids.txt: a line of ids for a line of text, no eos. */
+/* The folder tokenizer: spiece.model (or tokenizer.json), texts.txt, ids.txt: a line of ids for a line of
+ * text, no eos. */
 #include "engine/base/mem.h"
 #include "engine/formats/tokenizer.h"
 #include "tests/golden/golden.h"
@@ -20,8 +21,10 @@ static bool open_tokenizer(Golden *g, KlTokenizer **t, KlErr *err) {
   char path[4096];
   snprintf(path, sizeof path, "%s/tokenizer/spiece.model", g->dir);
   FILE *there = fopen(path, "re");
-  if (there) fclose(there);
-  else snprintf(path, sizeof path, "%s/tokenizer/tokenizer.json", g->dir);
+  if (there)
+    fclose(there);
+  else
+    snprintf(path, sizeof path, "%s/tokenizer/tokenizer.json", g->dir);
   return kl_tokenizer_open(path, t, err);
 }
 

@@ -57,15 +57,18 @@ static bool open_case(Case *c, Golden *g, const char *x, bool frames_first, KlEr
   c->x = golden_alloc(c->n, sizeof *c->x);
   c->out = golden_alloc(c->n, sizeof *c->out);
   for (int i = 0; i < 2; i++) c->velocity[i] = golden_alloc(c->n, sizeof *c->x);
-  if (frames_first) memcpy(c->x, kl_data(t), c->n * sizeof *c->x);
-  else golden_swap(kl_data(t), c->channels, (size_t)c->frames, c->plane, c->x);
+  if (frames_first)
+    memcpy(c->x, kl_data(t), c->n * sizeof *c->x);
+  else
+    golden_swap(kl_data(t), c->channels, (size_t)c->frames, c->plane, c->x);
   return text_of(c, "context", &c->text, err);
 }
 
 static bool vace(Case *c, KlErr *err) {
   const KlTensor *t = kl_weights_find(c->cases, "vace_context");
   if (!t) return true;
-  if (t->ndim != 4 || t->dtype != KL_F32 || t->shape[1] != c->frames || t->shape[2] != c->h || t->shape[3] != c->w)
+  if (t->ndim != 4 || t->dtype != KL_F32 || t->shape[1] != c->frames || t->shape[2] != c->h ||
+      t->shape[3] != c->w)
     return kl_fail(err, KL_ERR_FORMAT, "vace_context does not fit x");
   c->vace = golden_alloc((size_t)kl_nelem(t), sizeof *c->vace);
   golden_swap(kl_data(t), (size_t)t->shape[0], (size_t)c->frames, c->plane, c->vace);
@@ -77,8 +80,8 @@ static bool vace(Case *c, KlErr *err) {
 
 static bool forward(Case *c, int branches, float timestep, KlErr *err) {
   KlWanText *texts[2] = {c->text, c->negative};
-  return kl_wan_forward(c->m, texts, branches, c->x, c->frames, c->h, c->w, &timestep, true, &c->cond, c->velocity,
-                        NULL, err);
+  return kl_wan_forward(c->m, texts, branches, c->x, c->frames, c->h, c->w, &timestep, true, &c->cond,
+                        c->velocity, NULL, err);
 }
 
 /* frames first in `from` against channels first in the case file. */
@@ -98,7 +101,8 @@ static bool whole_run(Case *c, const char *solver, KlErr *err) {
   KlSolver kind;
   KlSolverRun *run = NULL;
   int steps = (int)kl_weights_config_int(c->cases, "steps", 0);
-  double shift = kl_weights_config_num(c->cases, "shift", 1), guidance = kl_weights_config_num(c->cases, "guidance", 1);
+  double shift = kl_weights_config_num(c->cases, "shift", 1),
+         guidance = kl_weights_config_num(c->cases, "guidance", 1);
   if (!kl_solver_parse(solver, &kind) || !kl_schedule_init(&s, kind, steps, shift, err) ||
       !kl_solver_new(&s, c->n, &run, err))
     return false;
@@ -138,7 +142,8 @@ void golden_wan(Golden *g) {
     snprintf(name, sizeof name, "out_%zu", i);
     const float *want = golden_values(g, c.cases, name, false, &values);
     if (!want || values != c.n) continue;
-    for (int k = 0; c.scale && k < kl_wan_config(c.m)->layers; k++) c.scale[k] = i < c.scales ? c.scale_of[i] : 1;
+    for (int k = 0; c.scale && k < kl_wan_config(c.m)->layers; k++)
+      c.scale[k] = i < c.scales ? c.scale_of[i] : 1;
     if (!forward(&c, 1, timesteps[i], &err)) goto out;
     compare(&c, name, c.velocity[0], want);
   }

@@ -1,6 +1,7 @@
-/* kl-golden: runs the reference cases of a folder and prints a line a tensor: case, tensor, relative error, pass or
- * fail. A case file (case_*.c) has one function a network: it opens the files of g->name, runs, and hands each result
- * to golden_compare. New network: such a function and a line in the table of kl_golden.c. */
+/* kl-golden: runs the reference cases of a folder and prints a line a tensor: case, tensor, relative error,
+ * pass or fail. A case file (case_*.c) has one function a network: it opens the files of g->name, runs, and
+ * hands each result to golden_compare. New network: such a function and a line in the table of kl_golden.c.
+ */
 #pragma once
 
 #include "engine/formats/weights.h"
@@ -9,17 +10,19 @@
 #include <stddef.h>
 
 typedef struct {
-  const char *dir;  /* where the files are */
-  const char *name; /* the case: files NAME.case.safetensors and, where there are weights, NAME.weights.safetensors */
+  const char *dir; /* where the files are */
+  const char *
+      name; /* the case: files NAME.case.safetensors and, where there are weights, NAME.weights.safetensors */
   KlBackend *backend;
   double tolerance; /* of a result that went through matrix products: 1e-4 in f32, 2e-2 in bf16 */
   int compared, failed;
 } Golden;
 
-/* Opens DIR/NAME.case.safetensors and DIR/NAME.weights.safetensors (weights NULL: not wanted). False: reported. */
+/* Opens DIR/NAME.case.safetensors and DIR/NAME.weights.safetensors (weights NULL: not wanted). False:
+ * reported. */
 bool golden_open(Golden *g, KlWeights **cases, KlWeights **weights);
-/* The f32 values of a tensor of the case file; *n (may be NULL): how many. NULL: absent or another type, which is
- * reported unless optional. Belongs to the file. */
+/* The f32 values of a tensor of the case file; *n (may be NULL): how many. NULL: absent or another type,
+ * which is reported unless optional. Belongs to the file. */
 const float *golden_values(Golden *g, KlWeights *cases, const char *tensor, bool optional, size_t *n);
 const float *golden_valuesf(Golden *g, KlWeights *cases, bool optional, size_t *n, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
@@ -34,11 +37,11 @@ void *golden_alloc(size_t n, size_t size);
 /* [a, b, n] to [b, a, n]: channels first to frames first and back. */
 void golden_swap(const float *from, size_t a, size_t b, size_t n, float *to);
 
-void golden_wan(Golden *g);        /* wan_t2v, wan_vace */
+void golden_wan(Golden *g); /* wan_t2v, wan_vace */
 void golden_wan_causal(Golden *g);
-void golden_starter(Golden *g);    /* the built-in model */
+void golden_starter(Golden *g); /* the built-in model */
 void golden_umt5(Golden *g);
 void golden_schedules(Golden *g);
 void golden_wan_vae(Golden *g);
 void golden_taehv(Golden *g);
-void golden_tokenizer(Golden *g);  /* the folder DIR/tokenizer */
+void golden_tokenizer(Golden *g); /* the folder DIR/tokenizer */

@@ -16,8 +16,9 @@ static const struct {
   const char *prefix; /* of the case's name: wan_t2v, wan_t2v_long, ... */
   void (*run)(Golden *g);
 } networks[] = {
-    {"schedules", golden_schedules}, {"starter", golden_starter}, {"taehv", golden_taehv},     {"umt5", golden_umt5},       {"wan_causal", golden_wan_causal},
-    {"wan_t2v", golden_wan},         {"wan_vace", golden_wan},    {"wan_vae", golden_wan_vae},
+    {"schedules", golden_schedules}, {"starter", golden_starter},       {"taehv", golden_taehv},
+    {"umt5", golden_umt5},           {"wan_causal", golden_wan_causal}, {"wan_t2v", golden_wan},
+    {"wan_vace", golden_wan},        {"wan_vae", golden_wan_vae},
 };
 
 /* ---- what the cases use ---- */
@@ -107,7 +108,8 @@ static bool run_case(Golden *g, const char *file) {
   name[end] = 0;
   for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
     size_t len = strlen(networks[i].prefix);
-    if (strncmp(name, networks[i].prefix, len) || (name[len] != 0 && name[len] != '_' && name[len] != '.' && name[len] != '-'))
+    if (strncmp(name, networks[i].prefix, len) ||
+        (name[len] != 0 && name[len] != '_' && name[len] != '.' && name[len] != '-'))
       continue;
     g->name = name;
     networks[i].run(g);
@@ -124,7 +126,8 @@ static int is_case(const struct dirent *d) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: kl-golden DIR [--level scalar|avx2|avx512|avx512bf16] [--dtype f32|bf16] [--threads N] [--device NAME]\n");
+  fprintf(stderr, "usage: kl-golden DIR [--level scalar|avx2|avx512|avx512bf16] [--dtype f32|bf16] "
+                  "[--threads N] [--device NAME]\n");
   return 2;
 }
 
@@ -141,12 +144,18 @@ int main(int argc, char **argv) {
       g.dir = argv[i];
       continue;
     }
-    if (!strcmp(argv[i], "--level") && kl_cpu_parse_level(value, &level)) i++;
-    else if (!strcmp(argv[i], "--dtype") && !strcmp(value, "f32")) dtype = KL_F32, i++;
-    else if (!strcmp(argv[i], "--dtype") && !strcmp(value, "bf16")) dtype = KL_BF16, i++;
-    else if (!strcmp(argv[i], "--threads") && atoi(value) > 0) threads = atoi(value), i++;
-    else if (!strcmp(argv[i], "--device") && *value) device = value, i++;
-    else return usage();
+    if (!strcmp(argv[i], "--level") && kl_cpu_parse_level(value, &level))
+      i++;
+    else if (!strcmp(argv[i], "--dtype") && !strcmp(value, "f32"))
+      dtype = KL_F32, i++;
+    else if (!strcmp(argv[i], "--dtype") && !strcmp(value, "bf16"))
+      dtype = KL_BF16, i++;
+    else if (!strcmp(argv[i], "--threads") && atoi(value) > 0)
+      threads = atoi(value), i++;
+    else if (!strcmp(argv[i], "--device") && *value)
+      device = value, i++;
+    else
+      return usage();
   }
   if (!g.dir) return usage();
   if (level > kl_cpu_best()) {

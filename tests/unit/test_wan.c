@@ -1,5 +1,6 @@
-/* engine/models: the Wan transformer and UMT5 on small random weights. What the golden cases do not pin: the window's
- * seam, states as bytes, recaching, both branches at once, pads as one key, cancel, failed allocations. */
+/* engine/models: the Wan transformer and UMT5 on small random weights. What the golden cases do not pin: the
+ * window's seam, states as bytes, recaching, both branches at once, pads as one key, cancel, failed
+ * allocations. */
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/cpu/backend_cpu.h"
@@ -186,8 +187,9 @@ static void test_pads(void) {
   teardown(f);
 }
 
-/* With one layer, keys and values depend on their own frames only: a rolled window must equal a fresh one that got just
- * the frames in view. Chunks of 1 to 3 frames, so that sink and ring are straddled and the seam lies everywhere. */
+/* With one layer, keys and values depend on their own frames only: a rolled window must equal a fresh one
+ * that got just the frames in view. Chunks of 1 to 3 frames, so that sink and ring are straddled and the seam
+ * lies everywhere. */
 static void test_window(void) {
   Fixture *f = setup(1);
   static const int chunks[] = {2, 3, 1, 3, 2, 3, 3, 1};
@@ -225,8 +227,10 @@ static void test_positions(void) {
   for (int k = 0; k < 4; k++) {
     velocity(a, f->text, f->x, 3, f->a);
     velocity(r, f->text, f->x, 3, f->b);
-    if (k < 3) g_assert_cmpint(memcmp(f->a, f->b, 3 * PLANE * sizeof *f->a), ==, 0);
-    else g_assert_cmpfloat(difference(f->a, f->b, 3 * PLANE), >, 1e-4);
+    if (k < 3)
+      g_assert_cmpint(memcmp(f->a, f->b, 3 * PLANE * sizeof *f->a), ==, 0);
+    else
+      g_assert_cmpfloat(difference(f->a, f->b, 3 * PLANE), >, 1e-4);
     commit(a, f->text, f->x + k * PLANE, 3);
     commit(r, f->text, f->x + k * PLANE, 3);
   }
@@ -272,8 +276,8 @@ static void test_state(void) {
   teardown(f);
 }
 
-/* Before anything has left the window, recaching with the same text changes nothing; with another text it does, and
- * equals a video that had that text from the start. */
+/* Before anything has left the window, recaching with the same text changes nothing; with another text it
+ * does, and equals a video that had that text from the start. */
 static void test_recache(void) {
   Fixture *f = setup(2);
   KlErr err = KL_ERR_INIT;
