@@ -44,11 +44,11 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
 static void on_row(void *user, const KlBenchRow *r) {
   Asked *a = user;
   if (a->json) {
-    json_array_append_new(a->list,
-                          json_pack("{s:s, s:f, s:f, s:f, s:f, s:I, s:s, s:i}", "name", r->name, "seconds",
-                                    r->seconds, "gflops", r->gflops, "ceiling_gflops", r->ceiling_gflops,
-                                    "share", r->share, "peak_bytes", (json_int_t)r->peak_bytes, "dtype",
-                                    r->dtype, "threads", r->threads));
+    json_array_append_new(a->list, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:s, s:i}", "name", r->name,
+                                             "seconds", r->seconds, "gflops", r->gflops, "ceiling_gflops",
+                                             r->ceiling_gflops, "share", r->share, "busy_share",
+                                             r->busy_share, "peak_bytes", (json_int_t)r->peak_bytes, "dtype",
+                                             r->dtype, "threads", r->threads));
     return;
   }
   g_autofree char *peak = kl_bytes_text(r->peak_bytes);

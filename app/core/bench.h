@@ -6,10 +6,11 @@
 
 typedef struct {
   char name[64];
-  double seconds;        /* of one run, the best of several */
+  double seconds;        /* by the clock, of the measured work */
   double gflops;         /* 10^9 operations a second that it reached */
   double ceiling_gflops; /* what the machine was measured to reach */
   double share;          /* gflops / ceiling_gflops */
+  double busy_share;     /* the same by processor time: steady on a machine that others use too */
   guint64 peak_bytes;
   char dtype[16];
   int threads;
