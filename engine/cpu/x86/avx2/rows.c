@@ -1,4 +1,5 @@
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/x86/avx2/quants.h"
 
 #include <immintrin.h>
 #include <math.h>
@@ -60,4 +61,7 @@ static inline void v_store_f16(uint16_t *p, V v) {
 
 #include "engine/cpu/x86/rows_simd.h"
 
-void kl_kernels_avx2(KlCpuKernels *k) { fill(k); }
+void kl_kernels_avx2(KlCpuKernels *k) {
+  fill(k);
+  kl_quants_avx2(k);
+}
