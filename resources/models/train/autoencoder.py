@@ -205,7 +205,7 @@ def main():
         for g in opt.param_groups:
             g['lr'] = a.lr * k
         muons[part].lr = a.muon_lr * k
-        v, z = (x.to(a.device) for x in data.batch(4 if part == 'encoder' else 4, 4, 4))
+        v, z = (x.to(a.device) for x in data.batch(*((4, 4, 4) if part == 'encoder' else (2, 4, 8))))  # whole frames: the decoder finds its place from the borders
         with torch.autocast(a.device, torch.bfloat16):
             y = raw_encode(net, v) if part == 'encoder' else raw_decode(net, z + torch.randn_like(z) * torch.rand(len(z), 1, 1, 1, 1, device=a.device) * a.noise)
         y = y.float()
@@ -227,7 +227,7 @@ def main():
             for n, q in net.state_dict().items():
                 if n.startswith(part):
                     ema[n].lerp_(q, 1 - d)
-        if it % 250 == 0:
+        if it % 200 == 0:
             live = {k: v.clone() for k, v in net.state_dict().items()}
             net.load_state_dict(ema)
             with torch.no_grad():

@@ -51,7 +51,7 @@ def fit(path, clips=400, seed=1000):
     half = sd.sqrt()
     scale = half * ((sd / half).pow(2).mean().sqrt())
     scale = torch.maximum(scale, sd / CAP)
-    left = 1 - (sd ** 2).sum() / c.pow(2).sum()
+    left = 1 - (sd ** 2).sum() / c.pow(2).mean(0).sum()
     print(f'principal components keep {1 - left.item():.4f} of the variance, {-10 * torch.log10(left * c.pow(2).mean()).item():.2f} dB; latent sd', [round(v, 2) for v in (sd / scale).tolist()])
     np.savez(path, mean=mean.numpy(), basis=basis.numpy(), scale=scale.numpy())
 
@@ -101,9 +101,11 @@ def draw(args):
             text.append([spec, caption])
             if i % 12 == 0:
                 scenes.renew(rng)
-        np.savez(os.path.join(WORK, f'part.npz'.replace('part', f'tmp{part}')), z=z, m=m)
-        json.dump(text, open(os.path.join(WORK, f'{kind}-{part:03}.json'), 'w'))
-        os.replace(os.path.join(WORK, f'tmp{part}.npz'), os.path.join(WORK, f'{kind}-{part:03}.npz'))
+        new = os.path.join(WORK, f'new{part}.npz')
+        np.savez(new, z=z, m=m)
+        with open(os.path.join(WORK, f'{kind}-{part:03}.json'), 'w') as f:
+            json.dump(text, f)
+        os.replace(new, os.path.join(WORK, f'{kind}-{part:03}.npz'))
     print(f'part {part}: {n_long} long and {n_short} short clips in {time.time() - t0:.0f} s', flush=True)
 
 

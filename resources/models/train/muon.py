@@ -12,11 +12,19 @@ class Muon:
         self.momentum, self.decay, self.lr = momentum, decay, lr
         self.buf = {s: torch.zeros(len(ps), *s, device=ps[0].device) for s, ps in self.groups.items()}
 
+    def part(self, rank, workers):
+        """The share of one worker: of every shape the matrices first .. last."""
+        return {s: (len(ps) * rank // workers, len(ps) * (rank + 1) // workers) for s, ps in self.groups.items()}
+
     @torch.no_grad()
-    def step(self):
+    def step(self, part=None):
         for shape, ps in self.groups.items():
+            first, last = part[shape] if part else (0, len(ps))
+            ps = ps[first:last]
+            if not ps:
+                continue
             g = torch.stack([p.grad.flatten(1) for p in ps])
-            b = self.buf[shape].mul_(self.momentum).add_(g, alpha=1 - self.momentum)
+            b = self.buf[shape][first:last].mul_(self.momentum).add_(g, alpha=1 - self.momentum)
             u = g.mul_(1 - self.momentum).add_(b, alpha=self.momentum).bfloat16()
             tall = shape[0] > shape[1]
             u = u.transpose(1, 2).contiguous() if tall else u

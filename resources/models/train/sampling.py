@@ -91,7 +91,7 @@ def sample(enc, net, tok, prompts, chunks=3, steps=16, guidance=3., shift=3., se
             if guidance != 1:
                 c, u = v.chunk(2)
                 v = u + guidance * (c - u)
-            x = x + (s[i + 1] - s[i]) * v
+            x = x + (s[i + 1] - s[i]) * v.float()
         stream.forward(twice(x), 0, extra, store=True)
         done.append(x)
     return torch.cat(done, 1)
@@ -140,7 +140,8 @@ if __name__ == '__main__':
     a = p.parse_args()
     torch.set_num_threads(1)
     enc, net, tok, state = load(os.path.join(WORK, a.name + '.pt'))
-    z = sample(enc, net, tok, a.prompt or PROMPTS, a.chunks, a.steps, a.guidance, a.shift, a.seed)
+    with torch.autocast('cpu', torch.bfloat16):
+        z = sample(enc, net, tok, a.prompt or PROMPTS, a.chunks, a.steps, a.guidance, a.shift, a.seed).float()
     if a.codec:
         from codec import Codec
     sheet(a.out, z, Codec().decode if a.codec else decoder(), a.every)

@@ -100,8 +100,24 @@ class FeedForward(nn.Module):
         return self.fc2(self.fc1(x) * gelu(self.gate(x)))
 
 
+class _FastGelu(torch.autograd.Function):
+    """The tanh form of GELU as x * sigmoid(2u): in bf16 on a CPU much faster than the built-in one."""
+
+    @staticmethod
+    def forward(ctx, x):
+        s = torch.sigmoid(x * (x * x).mul_(0.0713548163).add_(1.5957691216))
+        ctx.save_for_backward(x, s)
+        return x * s
+
+    @staticmethod
+    def backward(ctx, g):
+        x, s = ctx.saved_tensors
+        d = (x * x).mul_(0.2140644489).add_(1.5957691216).mul_(x)
+        return d.mul_(1 - s).add_(1).mul_(s).mul_(g)
+
+
 def gelu(x):
-    return F.gelu(x, approximate='tanh')
+    return _FastGelu.apply(x) if torch.is_grad_enabled() and x.dtype == torch.bfloat16 and not x.is_cuda else F.gelu(x, approximate='tanh')
 
 
 class Layer(nn.Module):

@@ -1,11 +1,11 @@
 """Trains the text encoder and the transformer together on cached latents."""
 import argparse
-import copy
 import glob
 import json
-import math
+import multiprocessing
 import os
 import random
+import signal
 import time
 
 import numpy as np
@@ -98,100 +98,168 @@ def step_loss(enc, net, tok, z, m, spec, plan, rng, a, device):
     return (err * w).sum() / w.sum(), err.detach().mean(), (err.detach().mean((2, 3)), t)
 
 
-def main():
+def arguments():
     p = argparse.ArgumentParser()
     p.add_argument('--minutes', type=float, default=100)
     p.add_argument('--decay', type=float, default=.3, help='last part of the time in which the learning rate falls')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    p.add_argument('--threads', type=int, default=2)
+    p.add_argument('--workers', type=int, default=2, help='processes of one thread, each with its part of the batch (CPU); on a busy machine faster than threads')
     p.add_argument('--name', default='dit')
     p.add_argument('--dim', type=int, default=256)
     p.add_argument('--layers', type=int, default=6)
-    p.add_argument('--optimizer', default='muon', choices=('muon', 'adamw'))
     p.add_argument('--lr', type=float, default=1e-3)
     p.add_argument('--muon-lr', type=float, default=.01)
-    p.add_argument('--batch', type=int, default=48, help='short clips a step; long clips a seventh of it')
+    p.add_argument('--batch', type=int, default=72, help='short clips a step; long clips a sixth of it')
     p.add_argument('--stream', type=float, default=.4, help='share of the steps on long clips')
     p.add_argument('--shift', type=float, default=2.)
     p.add_argument('--spread', type=float, default=1.)
-    p.add_argument('--history', type=float, default=.1)
-    p.add_argument('--object-weight', type=float, default=2.5)
-    p.add_argument('--steps', type=int, default=10 ** 9)
+    p.add_argument('--history', type=float, default=.1, help='largest noise on history')
+    p.add_argument('--object-weight', type=float, default=2.5, help='weight of latent positions under the object')
     p.add_argument('--seed', type=int, default=0)
-    a = p.parse_args()
-    torch.set_num_threads(a.threads)
+    return p.parse_args()
+
+
+class Team:
+    """Data-parallel processes over shared memory: everyone adds a gradient, everyone updates its part of the parameters."""
+
+    def __init__(self, params, workers):
+        self.params, self.workers = params, workers
+        self.barrier = multiprocessing.get_context('fork').Barrier(workers) if workers > 1 else None
+        if workers > 1:
+            for q in params:
+                q.data.share_memory_()
+        self.grads = torch.zeros(workers, sum(q.numel() for q in params)).share_memory_() if workers > 1 else None
+        self.orders = torch.zeros(2, dtype=torch.double).share_memory_()  # learning-rate factor, stop
+        self.losses = torch.zeros(workers).share_memory_()
+
+    def wait(self):
+        if self.barrier:
+            self.barrier.wait()
+
+    def reduce(self, rank, clip=1.):
+        if self.workers == 1:
+            nn.utils.clip_grad_norm_(self.params, clip)
+            return
+        torch.cat([torch.zeros(q.numel()) if q.grad is None else q.grad.flatten() for q in self.params], out=self.grads[rank])
+        self.wait()
+        mean = self.grads.mean(0)
+        mean.mul_(min(1., clip / (mean.norm().item() + 1e-6)))
+        at = 0
+        for q in self.params:
+            q.grad = mean[at:at + q.numel()].view_as(q)
+            at += q.numel()
+
+
+def main():
+    a = arguments()
+    workers = 1 if a.device == 'cuda' else a.workers
+    if a.device == 'cpu':
+        torch.set_num_threads(1)
     torch.manual_seed(a.seed)
-    rng = random.Random(a.seed)
     tok = Tokenizer()
     enc = TextEncoder(tok.size).to(a.device)
     net = Transformer(dim=a.dim, ffn_dim=4 * a.dim, num_heads=a.dim // 64, num_layers=a.layers).to(a.device)
     both = nn.ModuleDict({'enc': enc, 'net': net})
-    inner = [q for n, q in net.named_parameters() if n.startswith('blocks') and q.ndim == 2] if a.optimizer == 'muon' else []
+    inner = [q for n, q in net.named_parameters() if n.startswith('blocks') and q.ndim == 2]
     chosen = {id(q) for q in inner}
-    adam = torch.optim.AdamW([q for q in both.parameters() if id(q) not in chosen], a.lr, betas=(.9, .98), weight_decay=.01)
-    muon = Muon(inner, a.muon_lr) if inner else None
+    others = [q for q in both.parameters() if id(q) not in chosen]
+    muon = Muon(inner, a.muon_lr)
     path = os.path.join(WORK, a.name + '.pt')
-    it, spent, clips = 0, 0., 0
-    ema = {k: v.clone() for k, v in both.state_dict().items()}
-    if os.path.exists(path):
-        s = torch.load(path, map_location=a.device)
-        both.load_state_dict(s['model']), adam.load_state_dict(s['adam'])
-        if muon:
-            muon.buf = s['muon']
-        ema, it, spent, clips = s['ema'], s['it'], s['spent'], s['clips']
-        rng.seed(it), torch.manual_seed(it)
-        print('resumed at', it, flush=True)
+    saved = torch.load(path, map_location=a.device) if os.path.exists(path) else None
+    if saved:
+        both.load_state_dict(saved['model'])
+    team = Team(list(both.parameters()), workers)
+    ema = {k: v.clone() for k, v in (saved['ema'] if saved else both.state_dict()).items()}
+    if workers > 1:
+        ema = {k: v.share_memory_() for k, v in ema.items()}
+        muon.buf = {k: v.share_memory_() for k, v in muon.buf.items()}
+    if saved:
+        for k, v in muon.buf.items():
+            v.copy_(saved['muon'][k])
     print(f'transformer {sum(q.numel() for q in net.parameters()) / 1e6:.2f} M, text encoder {sum(q.numel() for q in enc.parameters()) / 1e6:.2f} M, vocabulary {tok.size}')
+    rest = (a, team, tok, enc, net, both, others, muon, ema, saved, path)
+    procs = [multiprocessing.get_context('fork').Process(target=work, args=(r, *rest)) for r in range(1, workers)]
+    for q in procs:
+        q.start()
+    work(0, *rest)
+    for q in procs:
+        q.join()
+
+
+def work(rank, a, team, tok, enc, net, both, others, muon, ema, saved, path):
+    if rank:
+        os.setsid()  # the scheduler shares the processor among sessions, not processes
+    stop = []
+    signal.signal(signal.SIGTERM, (lambda *_: stop.append(1)) if rank == 0 else signal.SIG_IGN)  # ends with a checkpoint
+    it, spent, clips = (saved['it'], saved['spent'], saved['clips']) if saved else (0, 0., 0)
+    common, rng = random.Random(a.seed + it), random.Random(f'{a.seed} {it} {rank}')
+    torch.manual_seed(a.seed + it * 16 + rank)
+    adam = torch.optim.AdamW(others, a.lr, betas=(.9, .98), weight_decay=.01)
+    if saved:
+        adam.load_state_dict(saved['adam'])
+    part = muon.part(rank, team.workers)
     short, long = Clips('short'), Clips('long')
     while not short.refresh().z or not long.refresh().z:
         time.sleep(2)
     begin = time.time() - spent
     log, tick, tick_clips = {'short': [], 'long': [], 'bins': []}, time.time(), 0
-    print('step | min | lr | begin loss | stream loss | loss by noise level 0-.25-.5-.75-1 | clips | clips/s', flush=True)
-    while it < a.steps:
+    if rank == 0:
+        print('step | min | lr | begin loss | stream loss | loss by noise level 0-.25-.5-.75-1 | clips | clips/s', flush=True)
+    share = max(1, a.batch // team.workers)
+    while True:
         spent = time.time() - begin
         done = spent / (a.minutes * 60)
-        if done >= 1:
-            break
-        k = min(1, (it + 1) / 60) * min(1, max(.02, (1 - done) / a.decay))
-        for g in adam.param_groups:
-            g['lr'] = a.lr * k
-        if muon:
-            muon.lr = a.muon_lr * k
         if it % 40 == 0:
             short.refresh(), long.refresh()
-        if rng.random() < a.stream:
-            kind, (z, m, spec) = 'long', long.draw(max(1, a.batch // 6), rng)
-            plan = stream_plan(rng, 8, 16)
+        if common.random() < a.stream:
+            kind, (z, m, spec) = 'long', long.draw(max(1, share // 6), rng)
+            plan = stream_plan(common, 8, 16)
         else:
-            kind, (z, m, spec) = 'short', short.draw(a.batch, rng)
+            kind, (z, m, spec) = 'short', short.draw(share, rng)
             plan = [], [0], torch.arange(CHUNK), None
         loss, plain, bins = step_loss(enc, net, tok, z, m, spec, plan, rng, a, a.device)
-        both.zero_grad()
+        for q in both.parameters():
+            q.grad = None
         loss.backward()
-        nn.utils.clip_grad_norm_(both.parameters(), 1.)
-        adam.step()
-        if muon:
-            muon.step()
-        it, clips, tick_clips = it + 1, clips + len(z), tick_clips + len(z)
-        d = min(.9985, it / (it + 10))
-        with torch.no_grad():
-            for n, q in both.state_dict().items():
-                ema[n].lerp_(q, 1 - d)
-        log[kind].append(plain.item())
+        team.losses[rank] = plain.item()
+        if rank == 0:
+            team.orders[0] = min(1, (it + 1) / 60) * min(1, max(.02, (1 - done) / a.decay))
+            team.orders[1] = float(done >= 1 or bool(stop))
+        team.reduce(rank)
+        k, over = team.orders.tolist()
+        if over:
+            break
+        for g in adam.param_groups:
+            g['lr'] = a.lr * k
+        muon.lr = a.muon_lr * k
+        if rank == 0:
+            adam.step()
+        muon.step(part)
+        losses = team.losses.mean().item()
+        team.wait()
+        it, clips, tick_clips = it + 1, clips + len(z) * team.workers, tick_clips + len(z) * team.workers
+        if rank == team.workers - 1:  # the one without Adam; a read while the others go on does no harm
+            d = min(.9985, it / (it + 10))
+            with torch.no_grad():
+                for n, q in both.state_dict().items():
+                    ema[n].lerp_(q, 1 - d)
+        if rank:
+            continue
+        log[kind].append(losses)
         log['bins'].append((bins[0].flatten(), bins[1].flatten()))
         if it % 50 == 0:
             e, t = (torch.cat(v) for v in zip(*log['bins']))
             by = ' '.join(f'{e[(t >= lo) & (t < lo + .25)].mean():.3f}' for lo in (0, .25, .5, .75))
             print(f"{it} | {spent / 60:.1f} | {a.lr * k:.1e} | {np.mean(log['short'] or [0]):.4f} | {np.mean(log['long'] or [0]):.4f} | {by} | {clips} | {tick_clips / (time.time() - tick):.1f}", flush=True)
             log, tick, tick_clips = {'short': [], 'long': [], 'bins': []}, time.time(), 0
-        if it % 150 == 0:
+        if it % 100 == 0:
             save(path, both, ema, adam, muon, it, spent, clips, a)
-    save(path, both, ema, adam, muon, it, time.time() - begin, clips, a)
+    if rank == 0:
+        save(path, both, ema, adam, muon, it, spent, clips, a)
 
 
 def save(path, both, ema, adam, muon, it, spent, clips, a):
-    torch.save({'model': both.state_dict(), 'ema': ema, 'adam': adam.state_dict(), 'muon': muon.buf if muon else None,
+    torch.save({'model': both.state_dict(), 'ema': ema, 'adam': adam.state_dict(), 'muon': muon.buf,
                 'it': it, 'spent': spent, 'clips': clips, 'args': vars(a)}, path + '.new')
     os.replace(path + '.new', path)
 
