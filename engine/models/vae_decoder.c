@@ -235,9 +235,9 @@ static bool decode_tile(KlVaeDecoder *d, int ty, int tx, const float *latent, fl
              w * sizeof *latent);
   kl_vae_latent_in(d->vae, d->cut, h * w, d->in);
   bool one = d->plan.tiles == 1;
-  if (!kl_vae_states_get(&d->states, tile, &net->state, err) ||
+  if (!kl_vae_states_get(&d->states, tile, &net->state, cancel, err) ||
       !kl_vae_net_run(net, which, d->in, one ? frames : d->out, cancel, err) ||
-      !kl_vae_states_put(&d->states, tile, err))
+      !kl_vae_states_put(&d->states, tile, cancel, err))
     return false;
   if (!one) blend(d, ty, tx, (int)net->out[which]->shape[0], frames);
   return true;

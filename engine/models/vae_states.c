@@ -76,10 +76,11 @@ static bool transfer(int fd, bool write, void *data, size_t n, size_t at, KlErr 
 }
 
 /* Between the one buffer and the file. */
-static bool exchange(KlVaeStates *s, bool out, int tile, KlErr *err) {
+static bool exchange(KlVaeStates *s, bool out, int tile, const KlCancel *cancel, KlErr *err) {
   size_t base = (size_t)tile * s->bytes;
   for (size_t at = 0; at < s->bytes; at += BOUNCE) {
     size_t n = s->bytes - at < BOUNCE ? s->bytes - at : BOUNCE;
+    if (kl_cancelled(cancel)) return kl_fail(err, KL_ERR_CANCELLED, "cancelled");
     if (out && !kl_buffer_read(&s->held[0], at, s->bounce, n, err)) return false;
     if (!transfer(s->fd, out, s->bounce, n, base + at, err)) return false;
     if (!out && !kl_buffer_write(&s->held[0], at, s->bounce, n, err)) return false;
@@ -87,14 +88,14 @@ static bool exchange(KlVaeStates *s, bool out, int tile, KlErr *err) {
   return true;
 }
 
-bool kl_vae_states_get(KlVaeStates *s, int tile, KlBuffer *buf, KlErr *err) {
-  if (s->fd >= 0 && !exchange(s, false, tile, err)) return false;
+bool kl_vae_states_get(KlVaeStates *s, int tile, KlBuffer *buf, const KlCancel *cancel, KlErr *err) {
+  if (s->fd >= 0 && !exchange(s, false, tile, cancel, err)) return false;
   *buf = s->held[s->fd >= 0 ? 0 : tile];
   return true;
 }
 
-bool kl_vae_states_put(KlVaeStates *s, int tile, KlErr *err) {
-  return s->fd < 0 || exchange(s, true, tile, err);
+bool kl_vae_states_put(KlVaeStates *s, int tile, const KlCancel *cancel, KlErr *err) {
+  return s->fd < 0 || exchange(s, true, tile, cancel, err);
 }
 
 bool kl_vae_states_read(const KlVaeStates *s, int tile, void *dst, KlErr *err) {

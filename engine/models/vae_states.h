@@ -16,8 +16,8 @@ typedef struct {
 bool kl_vae_states_new(KlVaeStates *s, KlBackend *b, int tiles, size_t bytes, bool spill, KlErr *err);
 void kl_vae_states_free(KlVaeStates *s);
 /* The buffer with tile i's state in *buf; a handle, not owned. */
-bool kl_vae_states_get(KlVaeStates *s, int tile, KlBuffer *buf, KlErr *err);
+bool kl_vae_states_get(KlVaeStates *s, int tile, KlBuffer *buf, const KlCancel *cancel, KlErr *err);
 /* After tile i's buffer was changed. */
-bool kl_vae_states_put(KlVaeStates *s, int tile, KlErr *err);
+bool kl_vae_states_put(KlVaeStates *s, int tile, const KlCancel *cancel, KlErr *err);
 bool kl_vae_states_read(const KlVaeStates *s, int tile, void *dst, KlErr *err);
 bool kl_vae_states_write(KlVaeStates *s, int tile, const void *src, KlErr *err);

@@ -97,16 +97,15 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
     plan->flops_total = flops * windows * t->schedule.steps;
     plan->flops_chunk = plan->flops_total / plan->chunks;
   }
-  size_t vae_weights = kl_weights_bytes(t->vae_weights), vae_run;
-  if (!kl_vae_decode_memory(t->vae, t->height, t->width, &vae_run, err)) return false;
+  size_t vae_weights = kl_weights_bytes(t->vae_weights);
   size_t sampling = plan->weights_bytes + plan->cache_bytes;
   /* A whole clip gives its transformer back before decoding; a stream holds both, and they share the workspace. */
   size_t beside = (c->causal ? sampling : 0) + vae_weights, budget = t->p.memory_budget;
-  if (budget && beside + vae_run > budget && budget > beside) {
-    t->vae_budget = budget - beside;
-    plan->tiled = true;
-    vae_run = t->vae_budget;
-  }
+  KlVaeDecodePlan decode;
+  t->vae_budget = budget > beside ? budget - beside : 0;
+  if (!kl_vae_decode_plan(t->vae, t->height, t->width, t->vae_budget, &decode, err)) return false;
+  size_t vae_run = decode.bytes;
+  plan->tiled = decode.tiles > 1;
   plan->vae_bytes = vae_weights + vae_run;
   size_t peak = sampling + plan->workspace_bytes + (c->causal ? vae_weights : 0);
   if (text_bytes > peak) peak = text_bytes;
