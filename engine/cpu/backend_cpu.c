@@ -29,7 +29,8 @@ static bool buffer_new(KlBackend *b, size_t bytes, KlBuffer *out, KlErr *err) {
       return kl_fail(err, KL_ERR_OOM, "%zu MB asked for, %zu MB free", bytes >> 20, available >> 20);
     /* A handle from the engine's heap, so that tests can make this fail too. */
     size_t *mapped = kl_alloc(1, sizeof *mapped);
-    void *p = mapped ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    void *p =
+        mapped ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
     if (p == MAP_FAILED) {
       kl_free(&mapped);
     } else {
@@ -55,16 +56,19 @@ static void buffer_free(KlBackend *b, KlBuffer *buf) {
 
 static bool range_ok(const KlBuffer *buf, size_t offset, size_t bytes, KlErr *err) {
   if (offset <= buf->bytes && bytes <= buf->bytes - offset) return true;
-  return kl_fail(err, KL_ERR_INVALID, "%zu bytes at %zu are outside a buffer of %zu", bytes, offset, buf->bytes);
+  return kl_fail(err, KL_ERR_INVALID, "%zu bytes at %zu are outside a buffer of %zu", bytes, offset,
+                 buf->bytes);
 }
 
-static bool buffer_write(KlBackend *b, KlBuffer *buf, size_t offset, const void *src, size_t bytes, KlErr *err) {
+static bool buffer_write(KlBackend *b, KlBuffer *buf, size_t offset, const void *src, size_t bytes,
+                         KlErr *err) {
   if (!range_ok(buf, offset, bytes, err)) return false;
   if (bytes) memcpy((char *)buf->host + offset, src, bytes);
   return true;
 }
 
-static bool buffer_read(KlBackend *b, const KlBuffer *buf, size_t offset, void *dst, size_t bytes, KlErr *err) {
+static bool buffer_read(KlBackend *b, const KlBuffer *buf, size_t offset, void *dst, size_t bytes,
+                        KlErr *err) {
   if (!range_ok(buf, offset, bytes, err)) return false;
   if (bytes) memcpy(dst, (const char *)buf->host + offset, bytes);
   return true;
@@ -86,8 +90,8 @@ static bool prepare(KlBackend *b, KlTensor *node, KlErr *err) {
   return !op || !op->prepare || op->prepare(kl_cpu(b), node, err);
 }
 
-static bool run(KlBackend *b, KlTensor *node, KlBuffer *workspace, size_t scratch_offset, const KlCancel *cancel,
-                KlErr *err) {
+static bool run(KlBackend *b, KlTensor *node, KlBuffer *workspace, size_t scratch_offset,
+                const KlCancel *cancel, KlErr *err) {
   const KlCpuOp *op = kl_cpu_op(node->op);
   if (!op) return kl_fail(err, KL_ERR_UNSUPPORTED, "the cpu backend has no op %s", kl_op_name(node->op));
   if (kl_nelem(node) == 0) return true;
@@ -95,9 +99,13 @@ static bool run(KlBackend *b, KlTensor *node, KlBuffer *workspace, size_t scratc
   return op->run(kl_cpu(b), node, mem, cancel, err);
 }
 
-static bool sync(KlBackend *b, const KlCancel *cancel, KlErr *err) { return true; }
+static bool sync(KlBackend *b, const KlCancel *cancel, KlErr *err) {
+  return true;
+}
 
-static void memory(const KlBackend *b, size_t *total, size_t *available) { kl_mem_machine(total, available); }
+static void memory(const KlBackend *b, size_t *total, size_t *available) {
+  kl_mem_machine(total, available);
+}
 
 static const KlBackendOps ops = {
     .free = cpu_free,
@@ -139,7 +147,8 @@ bool kl_cpu_backend_new_at(int threads, KlDtype compute, KlCpuLevel level, KlBac
   if (!c) return kl_fail(err, KL_ERR_OOM, "no memory for the cpu backend");
   c->base.ops = &ops;
   c->level = level;
-  /* The scalar level is the reference of either arithmetic; the vector levels use what the machine is good at. */
+  /* The scalar level is the reference of either arithmetic; the vector levels use what the machine is good
+   * at. */
   c->base.compute = level == KL_CPU_AVX2 || level == KL_CPU_AVX512 ? KL_F32 : compute;
   if (!kl_pool_new(threads, &c->pool, err) ||
       (level != KL_CPU_SCALAR && !kl_dnn_new(kl_cpu_threads(c), &c->dnn, err))) {

@@ -33,7 +33,9 @@ bool kl_cpu_ceiling(KlBackend *b, KlDtype type, KlCeiling *out, KlErr *err) {
   w.buf = &mem;
   KlTensor *x = kl_input(&g, "x", type, 2, (int64_t[]){SIDE, SIDE});
   kl_output(&g, kl_linear(&g, x, &w, NULL, KL_ACT_NONE, type));
-  if (!kl_graph_ok(&g, err) || !kl_exec_new(&g, b, &e, NULL, err) || !kl_exec_write(e, x, mem.host, bytes, err)) goto out;
+  if (!kl_graph_ok(&g, err) || !kl_exec_new(&g, b, &e, NULL, err) ||
+      !kl_exec_write(e, x, mem.host, bytes, err))
+    goto out;
   double flops = 2.0 * SIDE * SIDE * SIDE;
   for (int i = 0; i < REPEATS; i++) {
     int runs = 0;
@@ -43,7 +45,8 @@ bool kl_cpu_ceiling(KlBackend *b, KlDtype type, KlCeiling *out, KlErr *err) {
       runs++;
       now = clock_s(CLOCK_MONOTONIC) - wall;
     } while (now < SECONDS);
-    double rate = flops * runs / now * 1e-9, busy = flops * runs / (clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e-9;
+    double rate = flops * runs / now * 1e-9,
+           busy = flops * runs / (clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e-9;
     if (rate > out->wall) out->wall = rate;
     if (busy > out->per_cpu) out->per_cpu = busy;
   }

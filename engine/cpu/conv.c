@@ -4,10 +4,18 @@ KlConvShape kl_conv_shape(const KlTensor *node) {
   const KlTensor *x = node->src[KL_MM_X], *w = node->src[KL_MM_W], *hist = node->src[KL_MM_HISTORY];
   bool flat = w->ndim == 4;
   return (KlConvShape){
-      .t = x->shape[0], .h = x->shape[1], .w = x->shape[2], .c = x->shape[3],
+      .t = x->shape[0],
+      .h = x->shape[1],
+      .w = x->shape[2],
+      .c = x->shape[3],
       .hist = hist ? hist->shape[0] : 0,
-      .to = node->shape[0], .ho = node->shape[1], .wo = node->shape[2], .o = node->shape[3],
-      .kt = flat ? 1 : w->shape[2], .kh = w->shape[flat ? 2 : 3], .kw = w->shape[flat ? 3 : 4],
+      .to = node->shape[0],
+      .ho = node->shape[1],
+      .wo = node->shape[2],
+      .o = node->shape[3],
+      .kt = flat ? 1 : w->shape[2],
+      .kh = w->shape[flat ? 2 : 3],
+      .kw = w->shape[flat ? 3 : 4],
       .p = node->params,
   };
 }

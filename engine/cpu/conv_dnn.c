@@ -1,8 +1,8 @@
 /* Convolution through oneDNN: bands of output lines of one to FRAMES frames, one pool task each.
  *
- * A band's input is read in place where it lies in one piece (no extent in time, no conversion); otherwise its lines,
- * halo and zeros above and below included, are gathered from history and x into scratch, where one kernel serves every
- * band. 1x1x1 convolutions are products (linear_dnn.c). */
+ * A band's input is read in place where it lies in one piece (no extent in time, no conversion); otherwise
+ * its lines, halo and zeros above and below included, are gathered from history and x into scratch, where one
+ * kernel serves every band. 1x1x1 convolutions are products (linear_dnn.c). */
 #include "engine/cpu/dnn.h"
 
 #include <stdatomic.h>
@@ -33,11 +33,17 @@ static bool is_product(const KlTensor *node) {
          !p->pad_top && !p->pad_bottom && !p->pad_left && !p->pad_right;
 }
 
-static int64_t band_lines(const Job *j, int64_t b) { return kl_min64(j->band, j->s.ho - b * j->band); }
+static int64_t band_lines(const Job *j, int64_t b) {
+  return kl_min64(j->band, j->s.ho - b * j->band);
+}
 
 /* Input lines of a band before clipping: [first, first + count). */
-static int64_t first_line(const Job *j, int64_t b) { return b * j->band * j->s.p->stride_h - j->s.p->pad_top; }
-static int64_t line_count(const Job *j, int64_t out) { return (out - 1) * j->s.p->stride_h + j->s.kh; }
+static int64_t first_line(const Job *j, int64_t b) {
+  return b * j->band * j->s.p->stride_h - j->s.p->pad_top;
+}
+static int64_t line_count(const Job *j, int64_t out) {
+  return (out - 1) * j->s.p->stride_h + j->s.kh;
+}
 
 static KlDnnKey key_of(const Job *j, int64_t b) {
   const KlConvShape *s = &j->s;
@@ -74,12 +80,13 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   KlDtype x = node->src[KL_MM_X]->dtype;
   j->bf16 = x == KL_BF16 && c->level == KL_CPU_AVX512BF16;
   j->widen = node->dtype == KL_BF16 && !j->bf16;
-  j->gather = s->kt > 1 || (x == KL_BF16 && !j->bf16) || s->p->pad_top >= s->kh || s->p->pad_bottom >= s->kh ||
-              s->h < s->kh;
+  j->gather = s->kt > 1 || (x == KL_BF16 && !j->bf16) || s->p->pad_top >= s->kh ||
+              s->p->pad_bottom >= s->kh || s->h < s->kh;
   j->frames = j->gather ? kl_min64(s->to, FRAMES) : 1;
   j->groups = (s->to + j->frames - 1) / j->frames;
   double line = 2.0 * (double)(s->wo * s->o) * (double)(s->c * s->kt * s->kh * s->kw) * (double)j->frames;
-  j->band = kl_max64(1, (int64_t)kl_min64((int64_t)(TASK_FLOPS / line), (s->ho + LEAST_BANDS - 1) / LEAST_BANDS));
+  j->band =
+      kl_max64(1, (int64_t)kl_min64((int64_t)(TASK_FLOPS / line), (s->ho + LEAST_BANDS - 1) / LEAST_BANDS));
   j->bands = (s->ho + j->band - 1) / j->band;
   j->band = (s->ho + j->bands - 1) / j->bands; /* even them out */
   j->bands = (s->ho + j->band - 1) / j->band;
@@ -91,7 +98,8 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   return true;
 }
 
-/* The kernel of every band, by the layout of a packed weight if there is one. Bands that are alike share one. */
+/* The kernel of every band, by the layout of a packed weight if there is one. Bands that are alike share one.
+ */
 static bool kernels(Job *j, const dnnl_memory_desc_t *w, const KlDnnPrim **prim, KlErr *err) {
   const KlDnnPrim *one = NULL;
   for (int64_t b = 0; b < j->bands; b++) {
@@ -124,7 +132,8 @@ static const Packed *packed_of(const Job *j) {
 }
 
 static size_t shared_bytes(const Job *j) {
-  return kl_up((size_t)j->s.o * sizeof(float), KL_ALIGN) + kl_up((size_t)j->bands * sizeof *j->prim, KL_ALIGN);
+  return kl_up((size_t)j->s.o * sizeof(float), KL_ALIGN) +
+         kl_up((size_t)j->bands * sizeof *j->prim, KL_ALIGN);
 }
 
 size_t kl_conv_dnn_scratch(const KlCpu *c, const KlTensor *node) {
@@ -160,7 +169,8 @@ static bool pack(Job *j, KlErr *err) {
   for (int d = 0, md_dim = 0; d < 5; d++) {
     at[d] = next;
     next += dims[d];
-    if (d == 2 && s->kt == 1) at[d][0] = 0;
+    if (d == 2 && s->kt == 1)
+      at[d][0] = 0;
     else if (!kl_dnn_offsets(&p->md, md_dim++, dims[d], at[d])) {
       kl_fail(err, KL_ERR_UNSUPPORTED, "oneDNN wants weights in a layout that we do not know");
       goto out;
@@ -174,8 +184,10 @@ static bool pack(Job *j, KlErr *err) {
     for (int64_t c = 0; c < s->c; c++)
       for (int64_t t = 0; t < taps; t++) {
         int64_t to = at[0][o] + at[1][c] + next[t];
-        if (j->bf16) ((uint16_t *)p->data)[to] = half[c * taps + t];
-        else ((float *)p->data)[to] = f32[c * taps + t];
+        if (j->bf16)
+          ((uint16_t *)p->data)[to] = half[c * taps + t];
+        else
+          ((float *)p->data)[to] = f32[c * taps + t];
       }
   }
   ok = true;
@@ -193,7 +205,8 @@ out:
 bool kl_conv_dnn_prepare(KlCpu *c, KlTensor *node, KlErr *err) {
   if (is_product(node)) return kl_linear_dnn_prepare(c, node, err);
   Job j;
-  return plan(c, node, &j, err) && (packed_of(&j) || pack(&j, err)) && kernels(&j, &packed_of(&j)->md, NULL, err);
+  return plan(c, node, &j, err) && (packed_of(&j) || pack(&j, err)) &&
+         kernels(&j, &packed_of(&j)->md, NULL, err);
 }
 
 /* Lines of one input frame into scratch, zeros where the band hangs over. */
@@ -210,8 +223,10 @@ static void gather(const Job *j, int64_t f, int64_t first, int64_t lines, char *
     }
     size_t run = (size_t)kl_min64(lines - i, s->h - at);
     const char *from = frame + (size_t)at * in;
-    if (in == out) memcpy(to + (size_t)i * out, from, run * out);
-    else j->c->k.to_f32[x->dtype](from, (float *)(to + (size_t)i * out), run * n);
+    if (in == out)
+      memcpy(to + (size_t)i * out, from, run * out);
+    else
+      j->c->k.to_f32[x->dtype](from, (float *)(to + (size_t)i * out), run * n);
     i += (int64_t)run;
   }
 }
@@ -220,7 +235,8 @@ static void task(void *ctx, size_t t, int worker) {
   Job *j = ctx;
   const KlConvShape *s = &j->s;
   const KlCpuKernels *k = &j->c->k;
-  int64_t b = (int64_t)t % j->bands, t0 = (int64_t)t / j->bands * j->frames, t1 = kl_min64(s->to, t0 + j->frames);
+  int64_t b = (int64_t)t % j->bands, t0 = (int64_t)t / j->bands * j->frames,
+          t1 = kl_min64(s->to, t0 + j->frames);
   int64_t out = band_lines(j, b), first = first_line(j, b), lines = line_count(j, out);
   const KlDnnPrim *prim = j->prim[b];
   const KlTensor *node = j->node, *res = node->src[KL_MM_RESIDUAL];
@@ -232,13 +248,16 @@ static void task(void *ctx, size_t t, int worker) {
       gather(j, f, first, lines, mem + (size_t)(f - t0 * s->p->stride_t) * x_frame);
   for (int64_t f = t0; f < t1; f++) {
     const char *x = mem + (size_t)((f - t0) * s->p->stride_t) * x_frame;
-    if (!j->gather) x = kl_conv_frame(node, s, f * s->p->stride_t) + (size_t)((first + prim->key.top) * s->w * s->c) * size;
+    if (!j->gather)
+      x = kl_conv_frame(node, s, f * s->p->stride_t) + (size_t)((first + prim->key.top) * s->w * s->c) * size;
     size_t at = (size_t)((f * s->ho + b * j->band) * s->wo * s->o) * y_size;
     char *to = (char *)kl_data(node) + at, *y = j->widen ? wy : to;
     if (res) {
       const char *from = (const char *)kl_data(res) + at;
-      if (j->widen) k->to_f32[KL_BF16](from, (float *)y, n);
-      else if (from != y) memcpy(y, from, n * y_size);
+      if (j->widen)
+        k->to_f32[KL_BF16](from, (float *)y, n);
+      else if (from != y)
+        memcpy(y, from, n * y_size);
     }
     if (!kl_dnn_run(j->c->dnn, worker, prim, x, j->w, j->bias, y, ws)) atomic_store(&j->failed, true);
     if (j->widen) k->from_f32[KL_BF16]((float *)y, to, n);

@@ -1,7 +1,9 @@
-/* Inside of the CPU backend: its state, the table of ops, the table of row kernels, helpers for the ops' files.
+/* Inside of the CPU backend: its state, the table of ops, the table of row kernels, helpers for the ops'
+ * files.
  *
- * One op is one KlCpuOp in kl_cpu_ops (ops.c). An op's driver cuts the node into pool tasks of at most about 30 ms and
- * calls the kernels of cpu->k in them, a table that is filled with scalar code and then overlaid by the level's own. */
+ * One op is one KlCpuOp in kl_cpu_ops (ops.c). An op's driver cuts the node into pool tasks of at most about
+ * 30 ms and calls the kernels of cpu->k in them, a table that is filled with scalar code and then overlaid by
+ * the level's own. */
 #pragma once
 
 #include "engine/base/cpu.h"
@@ -21,11 +23,15 @@ typedef struct {
   KlCpuDnn *dnn; /* oneDNN's engine and cached primitives; NULL at the scalar level */
 } KlCpu;
 
-static inline KlCpu *kl_cpu(KlBackend *b) { return (KlCpu *)b; }
-static inline const KlCpu *kl_cpu_const(const KlBackend *b) { return (const KlCpu *)b; }
+static inline KlCpu *kl_cpu(KlBackend *b) {
+  return (KlCpu *)b;
+}
+static inline const KlCpu *kl_cpu_const(const KlBackend *b) {
+  return (const KlCpu *)b;
+}
 
-/* What an op brings. supports, scratch and prepare may be NULL: always, 0 bytes, nothing to make ready. `scratch` in
- * run is the memory asked for by scratch(), aligned to KL_ALIGN, contents undefined. */
+/* What an op brings. supports, scratch and prepare may be NULL: always, 0 bytes, nothing to make ready.
+ * `scratch` in run is the memory asked for by scratch(), aligned to KL_ALIGN, contents undefined. */
 typedef struct {
   bool (*supports)(const KlCpu *c, const KlTensor *node);
   size_t (*scratch)(const KlCpu *c, const KlTensor *node);
@@ -33,18 +39,21 @@ typedef struct {
   bool (*run)(KlCpu *c, KlTensor *node, void *scratch, const KlCancel *cancel, KlErr *err);
 } KlCpuOp;
 
-extern const KlCpuOp kl_cpu_linear, kl_cpu_conv, kl_cpu_norm, kl_cpu_add, kl_cpu_mul, kl_cpu_gated_add, kl_cpu_affine,
-    kl_cpu_activation, kl_cpu_attention, kl_cpu_embed, kl_cpu_copy, kl_cpu_permute, kl_cpu_concat, kl_cpu_upsample;
+extern const KlCpuOp kl_cpu_linear, kl_cpu_conv, kl_cpu_norm, kl_cpu_add, kl_cpu_mul, kl_cpu_gated_add,
+    kl_cpu_affine, kl_cpu_activation, kl_cpu_attention, kl_cpu_embed, kl_cpu_copy, kl_cpu_permute,
+    kl_cpu_concat, kl_cpu_upsample;
 const KlCpuOp *kl_cpu_op(KlOp op); /* NULL for KL_OP_NONE */
 
 /* Runs the tasks; false and KL_ERR_CANCELLED when the token fired. */
 bool kl_cpu_tasks(KlCpu *c, size_t tasks, KlTask fn, void *ctx, const KlCancel *cancel, KlErr *err);
-static inline int kl_cpu_threads(const KlCpu *c) { return kl_pool_threads(c->pool); }
+static inline int kl_cpu_threads(const KlCpu *c) {
+  return kl_pool_threads(c->pool);
+}
 
 /* The rows of a tensor, to be found by number without caring for strides. */
 typedef struct {
   char *base;
-  int outer;       /* dimensions but the innermost; 1 with `shape` unused when the rows are evenly spaced */
+  int outer; /* dimensions but the innermost; 1 with `shape` unused when the rows are evenly spaced */
   int64_t shape[KL_MAX_DIMS], stride[KL_MAX_DIMS]; /* bytes */
   int64_t rows, cols;
   size_t size; /* bytes an element */
@@ -69,6 +78,12 @@ static inline const float *kl_cpu_f32(const KlCpu *c, KlDtype t, const void *src
   return buf;
 }
 
-static inline size_t kl_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-static inline int64_t kl_min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t kl_max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline size_t kl_up(size_t n, size_t to) {
+  return (n + to - 1) / to * to;
+}
+static inline int64_t kl_min64(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+static inline int64_t kl_max64(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}

@@ -1,5 +1,5 @@
-/* Element-wise ops: add, mul, gated_add, affine, activation. One driver: rows (or, where everything is dense, one long
- * row cut into pieces) go through the cache in chunks of f32. */
+/* Element-wise ops: add, mul, gated_add, affine, activation. One driver: rows (or, where everything is dense,
+ * one long row cut into pieces) go through the cache in chunks of f32. */
 #include "engine/cpu/cpu.h"
 
 enum { CHUNK = 1024, TASK_ELEMENTS = 32 * 1024 };
@@ -29,14 +29,23 @@ static Operand operand(const KlTensor *t, const KlTensor *node) {
 static void chunk(const Job *j, const float *const s[3], float *y, size_t n) {
   const KlCpuKernels *k = &j->c->k;
   switch (j->node->op) {
-  case KL_OP_ADD: k->add(s[0], s[1], y, n); break;
-  case KL_OP_MUL: k->mul(s[0], s[1], y, n); break;
-  case KL_OP_GATED_ADD:
-    if (s[2]) k->gated_add(s[0], s[1], s[2], y, n);
-    else k->add(s[0], s[1], y, n);
+  case KL_OP_ADD:
+    k->add(s[0], s[1], y, n);
     break;
-  case KL_OP_AFFINE: k->affine(s[0], y, n, j->node->params); break;
-  default: k->act(((const KlActivationParams *)j->node->params)->act, s[0], y, n);
+  case KL_OP_MUL:
+    k->mul(s[0], s[1], y, n);
+    break;
+  case KL_OP_GATED_ADD:
+    if (s[2])
+      k->gated_add(s[0], s[1], s[2], y, n);
+    else
+      k->add(s[0], s[1], y, n);
+    break;
+  case KL_OP_AFFINE:
+    k->affine(s[0], y, n, j->node->params);
+    break;
+  default:
+    k->act(((const KlActivationParams *)j->node->params)->act, s[0], y, n);
   }
 }
 
@@ -55,7 +64,8 @@ static void task(void *ctx, size_t t, int worker) {
       size_t n = (size_t)kl_min64(CHUNK, cols - at);
       const float *s[3] = {NULL};
       for (int i = 0; i < 3; i++)
-        if (from[i]) s[i] = kl_cpu_f32(j->c, j->src[i].v.dtype, from[i] + (size_t)at * j->src[i].v.size, buf[i], n);
+        if (from[i])
+          s[i] = kl_cpu_f32(j->c, j->src[i].v.dtype, from[i] + (size_t)at * j->src[i].v.size, buf[i], n);
       char *dst = to + (size_t)at * j->out.size;
       if (j->out.dtype == KL_F32) {
         chunk(j, s, (float *)dst, n);

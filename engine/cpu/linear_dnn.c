@@ -1,8 +1,8 @@
 /* y = act(x w^T + bias (+ residual)) through oneDNN, for linear and for 1x1x1 convolutions.
  *
- * The product is cut into blocks of ROWS rows and COLS columns, one pool task each, that do not depend on the number of
- * threads. Weights are packed once, a column block at a time. Quantised weights stay as they are: a task expands
- * FLY_COLS of their rows into scratch and multiplies FLY_ROWS rows of x by them. */
+ * The product is cut into blocks of ROWS rows and COLS columns, one pool task each, that do not depend on the
+ * number of threads. Weights are packed once, a column block at a time. Quantised weights stay as they are: a
+ * task expands FLY_COLS of their rows into scratch and multiplies FLY_ROWS rows of x by them. */
 #include "engine/cpu/dnn.h"
 
 #include <stdatomic.h>
@@ -21,8 +21,8 @@ typedef struct {
   KlCpu *c;
   const KlTensor *w;
   KlRows x, y, residual;
-  bool has_residual, bf16;     /* products in bf16 */
-  bool gather, stage, widen;   /* x is copied first; y is made in scratch; in f32 there */
+  bool has_residual, bf16;   /* products in bf16 */
+  bool gather, stage, widen; /* x is copied first; y is made in scratch; in f32 there */
   bool fly;
   int64_t m, n, k, rows, cols, row_blocks, col_blocks;
   const Packed *packed;
@@ -40,8 +40,12 @@ static bool on_the_fly(const KlTensor *w) {
   return kl_dtype_is_quantised(w->dtype) || (w->pack && !kl_pack_owned(w));
 }
 
-static int64_t block_rows(const Job *j, int last) { return last ? j->m - (j->row_blocks - 1) * j->rows : j->rows; }
-static int64_t block_cols(const Job *j, int last) { return last ? j->n - (j->col_blocks - 1) * j->cols : j->cols; }
+static int64_t block_rows(const Job *j, int last) {
+  return last ? j->m - (j->row_blocks - 1) * j->rows : j->rows;
+}
+static int64_t block_cols(const Job *j, int last) {
+  return last ? j->n - (j->col_blocks - 1) * j->cols : j->cols;
+}
 
 static KlDnnKey key_of(const Job *j, int64_t m, int64_t n) {
   KlDnnKey key;
@@ -65,7 +69,8 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   j->x = kl_cpu_rows(x);
   j->y = kl_cpu_rows(node);
   j->bias = node->src[KL_MM_BIAS];
-  j->act = node->op == KL_OP_CONV ? ((const KlConvParams *)node->params)->act : ((const KlLinearParams *)node->params)->act;
+  j->act = node->op == KL_OP_CONV ? ((const KlConvParams *)node->params)->act
+                                  : ((const KlLinearParams *)node->params)->act;
   if (node->op == KL_OP_CONV && node->src[KL_MM_RESIDUAL]) {
     j->has_residual = true;
     j->residual = kl_cpu_rows(node->src[KL_MM_RESIDUAL]);
@@ -88,7 +93,8 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   for (int r = 0; r < 2; r++)
     for (int col = 0; col < 2; col++) {
       KlDnnKey key = key_of(j, block_rows(j, r), block_cols(j, col));
-      if (!kl_dnn_get(c->dnn, &key, j->packed ? &j->packed->w[col] : NULL, &j->prim[r][col], err)) return false;
+      if (!kl_dnn_get(c->dnn, &key, j->packed ? &j->packed->w[col] : NULL, &j->prim[r][col], err))
+        return false;
       if (j->prim[r][col]->scratch_bytes > j->prim_bytes) j->prim_bytes = j->prim[r][col]->scratch_bytes;
     }
   size_t size = j->bf16 ? 2 : 4;
@@ -122,8 +128,8 @@ typedef struct {
   size_t worker_bytes, rows_bytes;
 } PackJob;
 
-/* out[at_n[i] + at_k[e]] = rows[i, e] for e in [k0, k1); `unit` elements of out and of rows are one u32. Where rows lie
- * side by side in the layout, they are written so. */
+/* out[at_n[i] + at_k[e]] = rows[i, e] for e in [k0, k1); `unit` elements of out and of rows are one u32.
+ * Where rows lie side by side in the layout, they are written so. */
 static void scatter32(uint32_t *out, const uint32_t *rows, int64_t k, int64_t unit, int64_t k0, int64_t k1,
                       const int64_t *at_n, int count, const int64_t *at_k) {
   bool side_by_side = count == PACK_ROWS;
@@ -137,8 +143,8 @@ static void scatter32(uint32_t *out, const uint32_t *rows, int64_t k, int64_t un
     for (int64_t e = k0; e < k1; e += unit) out[(at_n[i] + at_k[e]) / unit] = rows[(i * k + e) / unit];
 }
 
-static void scatter16(uint16_t *out, const uint16_t *rows, int64_t k, int64_t k0, int64_t k1, const int64_t *at_n,
-                      int count, const int64_t *at_k) {
+static void scatter16(uint16_t *out, const uint16_t *rows, int64_t k, int64_t k0, int64_t k1,
+                      const int64_t *at_n, int count, const int64_t *at_k) {
   bool pairs = k % 2 == 0; /* k and k + 1 side by side: two at once */
   for (int64_t e = k0; pairs && e < k1; e += 2) pairs = at_k[e + 1] == at_k[e] + 1 && at_k[e] % 2 == 0;
   for (int i = 0; pairs && i < count; i++) pairs = at_n[i] % 2 == 0;
@@ -155,7 +161,8 @@ static void pack_task(void *ctx, size_t t, int worker) {
   const KlCpuKernels *k = &j->c->k;
   int64_t n0 = (int64_t)t * COLS, n1 = kl_min64(j->n, n0 + COLS);
   int last = n1 - n0 != COLS;
-  size_t row_bytes = (size_t)j->k / kl_dtype_block(j->w->dtype) * kl_dtype_block_bytes(j->w->dtype), kk = (size_t)j->k;
+  size_t row_bytes = (size_t)j->k / kl_dtype_block(j->w->dtype) * kl_dtype_block_bytes(j->w->dtype),
+         kk = (size_t)j->k;
   const int64_t *at_k = j->at_k[last], *at_n = j->at_n[last];
   char *rows = j->mem + (size_t)worker * j->worker_bytes, *out = j->to->data + t * j->to->stride;
   float *row = (float *)(rows + j->rows_bytes);
@@ -175,8 +182,10 @@ static void pack_task(void *ctx, size_t t, int worker) {
     }
     for (int64_t k0 = 0; k0 < j->k; k0 += PACK_STEP) {
       int64_t k1 = kl_min64(j->k, k0 + PACK_STEP);
-      if (j->bf16) scatter16((uint16_t *)out, (uint16_t *)rows, j->k, k0, k1, at_n + (n - n0), (int)count, at_k);
-      else scatter32((uint32_t *)out, (uint32_t *)rows, j->k, 1, k0, k1, at_n + (n - n0), (int)count, at_k);
+      if (j->bf16)
+        scatter16((uint16_t *)out, (uint16_t *)rows, j->k, k0, k1, at_n + (n - n0), (int)count, at_k);
+      else
+        scatter32((uint32_t *)out, (uint32_t *)rows, j->k, 1, k0, k1, at_n + (n - n0), (int)count, at_k);
     }
   }
 }
@@ -210,7 +219,8 @@ static bool pack(Job *j, KlErr *err) {
     *(last ? &p->tail : &p->stride) = kl_up(prim->w_bytes, KL_ALIGN);
     job.at_k[last] = offsets + last * (j->k + COLS);
     job.at_n[last] = job.at_k[last] + j->k;
-    if (!kl_dnn_offsets(&prim->w, 0, j->k, job.at_k[last]) || !kl_dnn_offsets(&prim->w, 1, n, job.at_n[last])) {
+    if (!kl_dnn_offsets(&prim->w, 0, j->k, job.at_k[last]) ||
+        !kl_dnn_offsets(&prim->w, 1, n, job.at_n[last])) {
       kl_fail(err, KL_ERR_UNSUPPORTED, "oneDNN wants weights in a layout that we do not know");
       goto out;
     }
@@ -256,34 +266,42 @@ static void task(void *ctx, size_t t, int worker) {
   int last_row = rb == j->row_blocks - 1, last_col = cb == j->col_blocks - 1;
   int64_t m = block_rows(j, last_row), n = block_cols(j, last_col);
   const KlDnnPrim *prim = j->prim[last_row][last_col];
-  char *mem = j->mem + (size_t)worker * j->worker_bytes, *wx = mem, *ww = wx + j->x_bytes, *wr = ww + j->w_bytes,
-       *wy = wr + j->row_bytes, *ws = wy + j->y_bytes;
+  char *mem = j->mem + (size_t)worker * j->worker_bytes, *wx = mem, *ww = wx + j->x_bytes,
+       *wr = ww + j->w_bytes, *wy = wr + j->row_bytes, *ws = wy + j->y_bytes;
   const void *x = kl_row(&j->x, m0);
   if (j->gather) {
     for (int64_t i = 0; i < m; i++) {
       const void *row = kl_row(&j->x, m0 + i);
-      if (j->bf16) memcpy((uint16_t *)wx + i * j->k, row, (size_t)j->k * 2);
-      else k->to_f32[j->x.dtype](row, (float *)wx + i * j->k, (size_t)j->k);
+      if (j->bf16)
+        memcpy((uint16_t *)wx + i * j->k, row, (size_t)j->k * 2);
+      else
+        k->to_f32[j->x.dtype](row, (float *)wx + i * j->k, (size_t)j->k);
     }
     x = wx;
   }
   const void *w = ww;
-  if (j->fly) expand(j, n0, n, ww, (float *)wr);
-  else w = j->packed->data + (size_t)cb * j->packed->stride;
+  if (j->fly)
+    expand(j, n0, n, ww, (float *)wr);
+  else
+    w = j->packed->data + (size_t)cb * j->packed->stride;
   size_t col_at = (size_t)n0 * j->y.size, line = (size_t)n * (j->widen ? sizeof(float) : j->y.size);
   char *y = j->stage ? wy : (char *)kl_row(&j->y, m0) + col_at;
   if (j->has_residual)
     for (int64_t i = 0; i < m; i++) {
       const char *from = (char *)kl_row(&j->residual, m0 + i) + col_at;
-      if (j->widen) k->to_f32[KL_BF16](from, (float *)(y + (size_t)i * line), (size_t)n);
-      else memcpy(y + (size_t)i * line, from, line);
+      if (j->widen)
+        k->to_f32[KL_BF16](from, (float *)(y + (size_t)i * line), (size_t)n);
+      else
+        memcpy(y + (size_t)i * line, from, line);
     }
   if (!kl_dnn_run(j->c->dnn, worker, prim, x, w, j->bias_f32 + n0, y, ws)) atomic_store(&j->failed, true);
   if (!j->stage) return;
   for (int64_t i = 0; i < m; i++) {
     char *to = (char *)kl_row(&j->y, m0 + i) + col_at;
-    if (j->widen) k->from_f32[KL_BF16]((float *)(y + (size_t)i * line), to, (size_t)n);
-    else memcpy(to, y + (size_t)i * line, line);
+    if (j->widen)
+      k->from_f32[KL_BF16]((float *)(y + (size_t)i * line), to, (size_t)n);
+    else
+      memcpy(to, y + (size_t)i * line, line);
   }
 }
 

@@ -33,7 +33,8 @@ typedef struct KlPack {
 /* NULL: not there. */
 KlPack *kl_pack_find(const KlTensor *w, KlPackKind kind, KlDtype compute);
 /* Takes over `data`, also when it fails. Fails with KL_ERR_UNSUPPORTED if another backend holds w->pack. */
-bool kl_pack_add(KlTensor *w, KlPackKind kind, KlDtype compute, void *data, void (*data_free)(void *), KlErr *err);
+bool kl_pack_add(KlTensor *w, KlPackKind kind, KlDtype compute, void *data, void (*data_free)(void *),
+                 KlErr *err);
 
 /* False: the tensor's pack is another backend's. */
 bool kl_pack_owned(const KlTensor *w);
@@ -42,9 +43,9 @@ void *kl_big_alloc(size_t bytes);
 
 /* Sizes of a convolution. */
 typedef struct {
-  int64_t t, h, w, c;      /* x without history */
-  int64_t hist;            /* frames of history */
-  int64_t to, ho, wo, o;   /* result */
+  int64_t t, h, w, c;    /* x without history */
+  int64_t hist;          /* frames of history */
+  int64_t to, ho, wo, o; /* result */
   int64_t kt, kh, kw;
   const KlConvParams *p;
 } KlConvShape;

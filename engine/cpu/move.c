@@ -95,8 +95,9 @@ typedef struct {
   const char *src;
   char *dst;
   size_t size;
-  int outer;                                   /* dimensions but the two of the tile */
-  int64_t shape[KL_MAX_DIMS], from[KL_MAX_DIMS], to[KL_MAX_DIMS]; /* bytes; from and to: steps in source and result */
+  int outer; /* dimensions but the two of the tile */
+  int64_t shape[KL_MAX_DIMS], from[KL_MAX_DIMS],
+      to[KL_MAX_DIMS];    /* bytes; from and to: steps in source and result */
   int64_t rows, row_from; /* along the result's innermost dimension: count, step in the source in elements */
   int64_t cols, col_to;   /* along the source's innermost dimension: count, step in the result in elements */
 } Permute;
@@ -118,8 +119,10 @@ static void permute_task(void *ctx, size_t t, int worker) {
     int m = (int)kl_min64(TILE, j->cols - col);
     const char *s = src + (size_t)col * j->size;
     char *d = dst + (size_t)(col * j->col_to) * j->size;
-    if (j->size == 2) j->c->k.transpose16((const uint16_t *)s, j->row_from, (uint16_t *)d, j->col_to, n, m);
-    else j->c->k.transpose32((const uint32_t *)s, j->row_from, (uint32_t *)d, j->col_to, n, m);
+    if (j->size == 2)
+      j->c->k.transpose16((const uint16_t *)s, j->row_from, (uint16_t *)d, j->col_to, n, m);
+    else
+      j->c->k.transpose32((const uint32_t *)s, j->row_from, (uint32_t *)d, j->col_to, n, m);
   }
 }
 
@@ -135,8 +138,13 @@ static bool permute_run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel 
     }
     return copy_rows(c, kl_cpu_rows(&view), kl_cpu_rows(node), cancel, err);
   }
-  Permute j = {.c = c, .src = kl_data(x), .dst = kl_data(node), .size = kl_dtype_block_bytes(node->dtype),
-               .rows = node->shape[last], .row_from = x->stride[perm[last]], .cols = x->shape[last]};
+  Permute j = {.c = c,
+               .src = kl_data(x),
+               .dst = kl_data(node),
+               .size = kl_dtype_block_bytes(node->dtype),
+               .rows = node->shape[last],
+               .row_from = x->stride[perm[last]],
+               .cols = x->shape[last]};
   int64_t tasks = (j.rows + TILE - 1) / TILE;
   for (int d = 0; d < last; d++) {
     if (perm[d] == last) {
@@ -151,7 +159,9 @@ static bool permute_run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel 
   return kl_cpu_tasks(c, (size_t)tasks, permute_task, &j, cancel, err);
 }
 
-static bool permute_supports(const KlCpu *c, const KlTensor *node) { return !kl_dtype_is_quantised(node->dtype); }
+static bool permute_supports(const KlCpu *c, const KlTensor *node) {
+  return !kl_dtype_is_quantised(node->dtype);
+}
 
 const KlCpuOp kl_cpu_permute = {permute_supports, NULL, NULL, permute_run};
 
@@ -169,7 +179,8 @@ static void upsample_task(void *ctx, size_t t, int worker) {
   int64_t h = (int64_t)t % j->x->shape[1], frame = (int64_t)t / j->x->shape[1], w = j->x->shape[2];
   size_t pixel = (size_t)j->x->shape[3] * j->size;
   const char *src = (char *)kl_data(j->x) + (size_t)(frame * j->x->stride[0] + h * j->x->stride[1]) * j->size;
-  char *dst = (char *)kl_data(j->y) + (size_t)(frame * j->y->stride[0] + h * j->p->fh * j->y->stride[1]) * j->size;
+  char *dst =
+      (char *)kl_data(j->y) + (size_t)(frame * j->y->stride[0] + h * j->p->fh * j->y->stride[1]) * j->size;
   size_t line = (size_t)(w * j->p->fw) * pixel;
   char *d = dst;
   for (int64_t i = 0; i < w; i++, src += (size_t)j->x->stride[2] * j->size)
@@ -195,7 +206,8 @@ typedef struct {
 
 static void embed_task(void *ctx, size_t t, int worker) {
   const Embed *j = ctx;
-  size_t n = (size_t)j->out.cols, bytes = n / kl_dtype_block(j->table->dtype) * kl_dtype_block_bytes(j->table->dtype);
+  size_t n = (size_t)j->out.cols,
+         bytes = n / kl_dtype_block(j->table->dtype) * kl_dtype_block_bytes(j->table->dtype);
   int32_t id = ((const int32_t *)kl_data(j->ids))[(int64_t)t * j->ids->stride[0]];
   char *to = kl_row(&j->out, (int64_t)t);
   if (id < 0 || id >= j->table->shape[0]) {

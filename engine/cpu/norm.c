@@ -1,4 +1,5 @@
-/* Normalisation over the innermost dimension with affine, modulation and activation in one pass over memory. */
+/* Normalisation over the innermost dimension with affine, modulation and activation in one pass over memory.
+ */
 #include "engine/cpu/cpu.h"
 
 enum { X, WEIGHT, BIAS, SHIFT, SCALE, TASK_ELEMENTS = 32 * 1024 };
@@ -17,7 +18,8 @@ typedef struct {
 static void task(void *ctx, size_t t, int worker) {
   const Job *j = ctx;
   KlNormRow row = j->row;
-  float *x = j->mem + (size_t)worker * 4 * j->cols, *y = x + j->cols, *mod[2] = {y + j->cols, y + 2 * j->cols};
+  float *x = j->mem + (size_t)worker * 4 * j->cols, *y = x + j->cols,
+        *mod[2] = {y + j->cols, y + 2 * j->cols};
   int64_t line[2] = {-1, -1};
   size_t n = (size_t)j->x.cols;
   int64_t end = kl_min64(j->rows, ((int64_t)t + 1) * j->task_rows);
@@ -39,7 +41,9 @@ static void task(void *ctx, size_t t, int worker) {
   }
 }
 
-static size_t padded(const KlTensor *node) { return kl_up((size_t)kl_cols(node), KL_ALIGN / sizeof(float)); }
+static size_t padded(const KlTensor *node) {
+  return kl_up((size_t)kl_cols(node), KL_ALIGN / sizeof(float));
+}
 
 static size_t scratch(const KlCpu *c, const KlTensor *node) {
   size_t n;
@@ -49,8 +53,12 @@ static size_t scratch(const KlCpu *c, const KlTensor *node) {
 
 static bool run(KlCpu *c, KlTensor *node, void *mem, const KlCancel *cancel, KlErr *err) {
   const KlNormParams *p = node->params;
-  Job j = {.c = c, .x = kl_cpu_rows(node->src[X]), .y = kl_cpu_rows(node), .rows = kl_rows(node),
-           .row = {.kind = p->kind, .eps = p->eps, .act = p->act}, .cols = padded(node)};
+  Job j = {.c = c,
+           .x = kl_cpu_rows(node->src[X]),
+           .y = kl_cpu_rows(node),
+           .rows = kl_rows(node),
+           .row = {.kind = p->kind, .eps = p->eps, .act = p->act},
+           .cols = padded(node)};
   float *shared = mem;
   size_t n = (size_t)kl_cols(node);
   const KlTensor *w = node->src[WEIGHT], *b = node->src[BIAS];

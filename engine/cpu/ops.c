@@ -17,7 +17,9 @@ static const KlCpuOp *const table[KL_OPS] = {
     [KL_OP_UPSAMPLE] = &kl_cpu_upsample,
 };
 
-const KlCpuOp *kl_cpu_op(KlOp op) { return (unsigned)op < KL_OPS ? table[op] : NULL; }
+const KlCpuOp *kl_cpu_op(KlOp op) {
+  return (unsigned)op < KL_OPS ? table[op] : NULL;
+}
 
 bool kl_cpu_tasks(KlCpu *c, size_t tasks, KlTask fn, void *ctx, const KlCancel *cancel, KlErr *err) {
   return kl_pool_run(c->pool, tasks, fn, ctx, cancel) || kl_fail(err, KL_ERR_CANCELLED, "cancelled");
@@ -25,8 +27,13 @@ bool kl_cpu_tasks(KlCpu *c, size_t tasks, KlTask fn, void *ctx, const KlCancel *
 
 KlRows kl_cpu_rows(const KlTensor *t) {
   size_t size = kl_dtype_block_bytes(t->dtype);
-  KlRows v = {.base = kl_data(t), .outer = t->ndim - 1, .rows = kl_rows(t), .cols = kl_cols(t), .size = size,
-              .dtype = t->dtype, .dense = kl_is_contiguous(t)};
+  KlRows v = {.base = kl_data(t),
+              .outer = t->ndim - 1,
+              .rows = kl_rows(t),
+              .cols = kl_cols(t),
+              .size = size,
+              .dtype = t->dtype,
+              .dense = kl_is_contiguous(t)};
   for (int d = 0; d < v.outer; d++) {
     v.shape[d] = t->shape[d];
     v.stride[d] = t->stride[d] * (int64_t)size;

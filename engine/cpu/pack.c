@@ -6,14 +6,18 @@
 static void pack_free(void *pack) {
   for (KlPack *p = pack; p;) {
     KlPack *next = p->next;
-    if (p->data_free) p->data_free(p->data);
-    else kl_free(&p->data);
+    if (p->data_free)
+      p->data_free(p->data);
+    else
+      kl_free(&p->data);
     kl_free(&p);
     p = next;
   }
 }
 
-bool kl_pack_owned(const KlTensor *w) { return w->pack_free == pack_free; }
+bool kl_pack_owned(const KlTensor *w) {
+  return w->pack_free == pack_free;
+}
 
 KlPack *kl_pack_find(const KlTensor *w, KlPackKind kind, KlDtype compute) {
   if (w->pack_free != pack_free) return NULL;
@@ -22,15 +26,18 @@ KlPack *kl_pack_find(const KlTensor *w, KlPackKind kind, KlDtype compute) {
   return NULL;
 }
 
-bool kl_pack_add(KlTensor *w, KlPackKind kind, KlDtype compute, void *data, void (*data_free)(void *), KlErr *err) {
+bool kl_pack_add(KlTensor *w, KlPackKind kind, KlDtype compute, void *data, void (*data_free)(void *),
+                 KlErr *err) {
   KlPack *p = NULL;
   bool ok = true;
   if (w->pack && w->pack_free != pack_free)
     ok = kl_fail(err, KL_ERR_UNSUPPORTED, "another backend holds the weight %s", w->name ? w->name : "");
   if (ok && !(p = kl_alloc(1, sizeof *p))) ok = kl_fail(err, KL_ERR_OOM, "no memory for a packed weight");
   if (!ok) {
-    if (data_free) data_free(data);
-    else kl_free(&data);
+    if (data_free)
+      data_free(data);
+    else
+      kl_free(&data);
     return false;
   }
   *p = (KlPack){w->pack, kind, compute, data, data_free};

@@ -29,12 +29,18 @@ static void one(Kc *k, Args a, bool bench) {
 }
 
 void kc_norm(Kc *k) {
-  static const int64_t shapes[][2] = {{1, 1}, {0, 8}, {1, 2}, {3, 7}, {4, 16}, {6, 17}, {2, 31}, {5, 96}, {130, 33}, {4, 1536}, {2, 1537}, {1, 5000}};
+  static const int64_t shapes[][2] = {{1, 1},  {0, 8},  {1, 2},    {3, 7},    {4, 16},   {6, 17},
+                                      {2, 31}, {5, 96}, {130, 33}, {4, 1536}, {2, 1537}, {1, 5000}};
   for (int kind = 0; kind < 3; kind++) {
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
       for (int v = 0; v < 8; v++) {
-        Args a = {.kind = (KlNormKind)kind, .x = v & 1 ? KL_BF16 : KL_F32, .out = v & 2 ? KL_BF16 : KL_F32,
-                  .rows = shapes[s][0], .cols = shapes[s][1], .affine = v & 4, .strided = v & 1 && v & 4};
+        Args a = {.kind = (KlNormKind)kind,
+                  .x = v & 1 ? KL_BF16 : KL_F32,
+                  .out = v & 2 ? KL_BF16 : KL_F32,
+                  .rows = shapes[s][0],
+                  .cols = shapes[s][1],
+                  .affine = v & 4,
+                  .strided = v & 1 && v & 4};
         a.groups = (v & 3) == 1 ? 1 : (v & 3) == 2 ? (a.rows % 2 ? a.rows : 2) : 0;
         if (a.rows == 0) a.groups = 0;
         a.act = v == 5 ? KL_ACT_SILU : v == 6 ? KL_ACT_RELU : KL_ACT_NONE;
@@ -43,14 +49,32 @@ void kc_norm(Kc *k) {
     for (int d = 0; d < KC_DATA; d++) {
       /* all equal: a layer norm's result is rounding noise over sqrt(eps); only the others have one */
       if (kind == KL_NORM_LAYER && d == KC_EQUAL) continue;
-      one(k, (Args){.kind = (KlNormKind)kind, .data = (KcData)d, .rows = 3, .cols = 100, .affine = true}, false);
+      one(k, (Args){.kind = (KlNormKind)kind, .data = (KcData)d, .rows = 3, .cols = 100, .affine = true},
+          false);
     }
   }
   for (int t = 0; t < 2; t++) {
     KlDtype d = t ? KL_BF16 : KL_F32;
-    one(k, (Args){.kind = KL_NORM_LAYER, .x = KL_F32, .out = d, .rows = 1280, .cols = 1536, .groups = 1}, true);
+    one(k, (Args){.kind = KL_NORM_LAYER, .x = KL_F32, .out = d, .rows = 1280, .cols = 1536, .groups = 1},
+        true);
     one(k, (Args){.kind = KL_NORM_RMS, .x = d, .out = d, .rows = 1280, .cols = 1536, .affine = true}, true);
-    one(k, (Args){.kind = KL_NORM_L2, .x = d, .out = d, .rows = 65536, .cols = 96, .affine = true, .act = KL_ACT_SILU}, true);
-    one(k, (Args){.kind = KL_NORM_L2, .x = d, .out = d, .rows = 4096, .cols = 384, .affine = true, .act = KL_ACT_SILU}, true);
+    one(k,
+        (Args){.kind = KL_NORM_L2,
+               .x = d,
+               .out = d,
+               .rows = 65536,
+               .cols = 96,
+               .affine = true,
+               .act = KL_ACT_SILU},
+        true);
+    one(k,
+        (Args){.kind = KL_NORM_L2,
+               .x = d,
+               .out = d,
+               .rows = 4096,
+               .cols = 384,
+               .affine = true,
+               .act = KL_ACT_SILU},
+        true);
   }
 }

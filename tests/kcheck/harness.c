@@ -43,7 +43,9 @@ static KcTensor *add(Kc *k, KlTensor *t, KcRole role) {
   return e;
 }
 
-KlGraph *kc_graph(Kc *k) { return &k->graph; }
+KlGraph *kc_graph(Kc *k) {
+  return &k->graph;
+}
 
 static void values(Kc *k, KcData data, float *out, size_t n) {
   size_t fresh = k->bench && n > 65536 ? 65536 : n; /* timing does not need all values to differ */
@@ -51,11 +53,19 @@ static void values(Kc *k, KcData data, float *out, size_t n) {
   for (size_t i = fresh; i < n; i++) out[i] = out[i - fresh];
   for (size_t i = 0; i < n; i++) {
     switch (data) {
-    case KC_NORMAL: break;
-    case KC_TINY: out[i] *= 1e-20f; break;
-    case KC_HUGE: out[i] *= 1e15f; break;
-    case KC_DENORMAL: out[i] *= 1e-39f; break;
-    default: out[i] = 0.7f;
+    case KC_NORMAL:
+      break;
+    case KC_TINY:
+      out[i] *= 1e-20f;
+      break;
+    case KC_HUGE:
+      out[i] *= 1e15f;
+      break;
+    case KC_DENORMAL:
+      out[i] *= 1e-39f;
+      break;
+    default:
+      out[i] = 0.7f;
     }
   }
 }
@@ -102,8 +112,10 @@ static void random_blocks(Kc *k, KcTensor *e) {
   for (size_t b = 0; b < blocks; b++) {
     char *at = (char *)e->data + b * block;
     uint16_t d = kl_f32_to_f16(0.001f * (float)(1 + b % 7));
-    if (e->t->dtype == KL_Q6_K) memcpy(at + block - 2, &d, 2);
-    else memcpy(at, &d, 2), memcpy(at + 2, &d, 2);
+    if (e->t->dtype == KL_Q6_K)
+      memcpy(at + block - 2, &d, 2);
+    else
+      memcpy(at, &d, 2), memcpy(at + 2, &d, 2);
   }
 }
 
@@ -111,8 +123,10 @@ KlTensor *kc_weight(Kc *k, KlDtype dtype, float scale, int ndim, const int64_t *
   KlTensor *t = must(kl_calloc(1, sizeof *t));
   if (!kl_tensor_set(t, dtype, ndim, shape)) kc_die("weight shape", NULL);
   KcTensor *e = add(k, t, KC_WEIGHT);
-  if (dtype == KL_Q4_K || dtype == KL_Q5_K || dtype == KL_Q6_K) random_blocks(k, e);
-  else fill(k, e, KC_NORMAL, scale);
+  if (dtype == KL_Q4_K || dtype == KL_Q5_K || dtype == KL_Q6_K)
+    random_blocks(k, e);
+  else
+    fill(k, e, KC_NORMAL, scale);
   e->host = (KlBuffer){.bytes = e->bytes, .host = e->data};
   t->buf = &e->host;
   t->name = "weight";
@@ -231,7 +245,10 @@ static double value(const KcResult *r, size_t i) {
 KcDiff kc_compare(const KcResult *got, const KcResult *want) {
   KcDiff d = {0};
   double err = 0, ref = 0;
-  double unit = want->dtype == KL_F32 ? 0x1p-23 : want->dtype == KL_BF16 ? 0x1p-7 : want->dtype == KL_F16 ? 0x1p-10 : 1;
+  double unit = want->dtype == KL_F32    ? 0x1p-23
+                : want->dtype == KL_BF16 ? 0x1p-7
+                : want->dtype == KL_F16  ? 0x1p-10
+                                         : 1;
   for (size_t i = 0; i < want->n; i++) {
     double a = value(got, i), b = value(want, i);
     if (isnan(a) && isnan(b)) continue;

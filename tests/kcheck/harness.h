@@ -37,7 +37,7 @@ struct Kc {
   char label[KC_BACKENDS][24];
   int backends;
   bool bench, verbose;
-  const char *only; /* substring of the case names to run, or NULL */
+  const char *only;     /* substring of the case names to run, or NULL */
   KlCeiling ceiling[2]; /* of a large product in f32, bf16; the best level's */
   int cases[KL_OPS], failures, runs;
   bool support[KL_OPS][KC_BACKENDS];

@@ -1,8 +1,9 @@
 /* kcheck: one-op graphs, run on every backend and compared with the scalar CPU backend.
  *
- * A case is a function that builds one node from fresh inputs and weights; data depends on the case's name only. The
- * harness places every tensor between guards, fills all memory with NaN first, and checks that guards and inputs are
- * untouched. Add an op: a file cases_OP.c with `void kc_OP(Kc *k)`, called in main.c. */
+ * A case is a function that builds one node from fresh inputs and weights; data depends on the case's name
+ * only. The harness places every tensor between guards, fills all memory with NaN first, and checks that
+ * guards and inputs are untouched. Add an op: a file cases_OP.c with `void kc_OP(Kc *k)`, called in main.c.
+ */
 #pragma once
 
 #include "engine/graph/graph.h"
@@ -31,11 +32,13 @@ typedef struct {
 
 KlGraph *kc_graph(Kc *k);
 KlTensor *kc_input(Kc *k, KlDtype dtype, KcData data, int ndim, const int64_t *shape);
-/* The same values behind strides: a slice [1, 1+n) of an input with 3 columns more, so rows are strided and unaligned. */
+/* The same values behind strides: a slice [1, 1+n) of an input with 3 columns more, so rows are strided and
+ * unaligned. */
 KlTensor *kc_strided(Kc *k, KlDtype dtype, KcData data, int ndim, const int64_t *shape);
 /* I32 values in [lo, hi). */
 KlTensor *kc_ints(Kc *k, int lo, int hi, int ndim, const int64_t *shape);
-/* A weight in plain host memory, N(0, 1) * scale, any float or quantised type (K-quants: random bytes with sane scales). */
+/* A weight in plain host memory, N(0, 1) * scale, any float or quantised type (K-quants: random bytes with
+ * sane scales). */
 KlTensor *kc_weight(Kc *k, KlDtype dtype, float scale, int ndim, const int64_t *shape);
 /* Memory that the node writes in place (the destination of kl_copy): compared instead of the node's own. */
 KlTensor *kc_state(Kc *k, KlDtype dtype, int ndim, const int64_t *shape);

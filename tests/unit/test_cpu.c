@@ -1,5 +1,5 @@
-/* The CPU backend as a whole: the reference itself against loops in f64, results for any number of threads, cancelling,
- * memory. What its kernels compute is tests/kcheck's matter. */
+/* The CPU backend as a whole: the reference itself against loops in f64, results for any number of threads,
+ * cancelling, memory. What its kernels compute is tests/kcheck's matter. */
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/cpu/backend_cpu.h"
@@ -87,8 +87,10 @@ static void test_threads(void) {
       for (int threads = 1; threads <= 3; threads++) {
         KlBackend *b = backend(threads, type, level);
         void *got = run_network(b, type, &bytes);
-        if (first) g_assert_cmpmem(got, bytes, first, bytes);
-        else first = g_memdup2(got, bytes);
+        if (first)
+          g_assert_cmpmem(got, bytes, first, bytes);
+        else
+          first = g_memdup2(got, bytes);
         g_free(got);
         kl_backend_free(&b);
       }
@@ -108,7 +110,8 @@ static void test_reference(void) {
   weight(&wl, 1, KL_SHAPE(6, o));
   weight(&bias, 2, KL_SHAPE(o));
   kl_graph_init(&g);
-  KlTensor *x = kl_input(&g, "x", KL_F32, KL_SHAPE(t, h, w, c)), *hist = kl_input(&g, "h", KL_F32, KL_SHAPE(k - 1, h, w, c));
+  KlTensor *x = kl_input(&g, "x", KL_F32, KL_SHAPE(t, h, w, c)),
+           *hist = kl_input(&g, "h", KL_F32, KL_SHAPE(k - 1, h, w, c));
   KlConvParams p = {1, 2, 1, 1, 0, 2, 1, KL_ACT_RELU};
   KlTensor *y = kl_output(&g, kl_conv(&g, x, &wc.t, &bias.t, hist, NULL, &p));
   KlTensor *z = kl_output(&g, kl_linear(&g, y, &wl.t, NULL, KL_ACT_NONE, KL_F32));
@@ -135,7 +138,8 @@ static void test_reference(void) {
                 for (int q = 0; q < 3; q++) {
                   int yy = 2 * i + d - 1, xx = j + q - 2;
                   if (yy < 0 || yy >= h || xx < 0 || xx >= w) continue;
-                  s += (double)in[(((f + a) * h + yy) * w + xx) * c + ch] * wv[(((n * c + ch) * k + a) * 3 + d) * 3 + q];
+                  s += (double)in[(((f + a) * h + yy) * w + xx) * c + ch] *
+                       wv[(((n * c + ch) * k + a) * 3 + d) * 3 + q];
                 }
           line[n] = s > 0 ? s : 0;
           g_assert_cmpfloat_with_epsilon(got[((f * 2 + i) * 5 + j) * o + n], line[n], 1e-5);

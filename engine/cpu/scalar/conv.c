@@ -1,5 +1,5 @@
-/* The reference convolution: patches of a few pixels gathered as f32, scalar products with the weights reordered to
- * [O, kt, kh, kw, C]. */
+/* The reference convolution: patches of a few pixels gathered as f32, scalar products with the weights
+ * reordered to [O, kt, kh, kw, C]. */
 #include "engine/cpu/matmul.h"
 
 #include <string.h>
@@ -63,8 +63,11 @@ static void gather(const Job *j, int64_t t, int64_t h, int64_t w, float *out) {
     for (int64_t b = 0; b < s->kh; b++)
       for (int64_t d = 0; d < s->kw; d++, out += s->c) {
         int64_t y = h * s->p->stride_h + b - s->p->pad_top, z = w * s->p->stride_w + d - s->p->pad_left;
-        if (y < 0 || y >= s->h || z < 0 || z >= s->w) memset(out, 0, (size_t)s->c * sizeof *out);
-        else j->c->k.to_f32[x->dtype](frame + (y * from->stride[1] + z * from->stride[2]) * (int64_t)size, out, (size_t)s->c);
+        if (y < 0 || y >= s->h || z < 0 || z >= s->w)
+          memset(out, 0, (size_t)s->c * sizeof *out);
+        else
+          j->c->k.to_f32[x->dtype](frame + (y * from->stride[1] + z * from->stride[2]) * (int64_t)size, out,
+                                   (size_t)s->c);
       }
   }
 }
@@ -74,9 +77,11 @@ static void task(void *ctx, size_t task, int worker) {
   const KlConvShape *s = &j->s;
   const KlCpuKernels *k = &j->c->k;
   const KlTensor *res = j->node->src[KL_MM_RESIDUAL], *b = j->node->src[KL_MM_BIAS], *out = j->node;
-  int64_t w0 = (int64_t)task % j->blocks * PIXELS, line = (int64_t)task / j->blocks, h = line % s->ho, t = line / s->ho;
+  int64_t w0 = (int64_t)task % j->blocks * PIXELS, line = (int64_t)task / j->blocks, h = line % s->ho,
+          t = line / s->ho;
   int n = (int)kl_min64(PIXELS, s->wo - w0);
-  float *patch = j->mem + (size_t)worker * worker_floats(s), *y = patch + PIXELS * kl_max64(j->taps, s->o), *bias = y + PIXELS * s->o;
+  float *patch = j->mem + (size_t)worker * worker_floats(s), *y = patch + PIXELS * kl_max64(j->taps, s->o),
+        *bias = y + PIXELS * s->o;
   for (int i = 0; i < n; i++) gather(j, t, h, w0 + i, patch + i * j->taps);
   if (b) k->to_f32[b->dtype](kl_data(b), bias, (size_t)s->o);
   for (int64_t o = 0; o < s->o; o++)

@@ -13,11 +13,14 @@ typedef struct {
   float *mem;
 } Job;
 
-static size_t worker_floats(int64_t k) { return (size_t)(ROWS + 1) * (size_t)k + ROWS * COLS; }
+static size_t worker_floats(int64_t k) {
+  return (size_t)(ROWS + 1) * (size_t)k + ROWS * COLS;
+}
 
 size_t kl_linear_scalar_scratch(const KlCpu *c, const KlTensor *node) {
   size_t n;
-  bool ok = kl_size_mul(worker_floats(kl_cols(node->src[KL_MM_X])) * sizeof(float), (size_t)kl_cpu_threads(c), &n);
+  bool ok =
+      kl_size_mul(worker_floats(kl_cols(node->src[KL_MM_X])) * sizeof(float), (size_t)kl_cpu_threads(c), &n);
   return ok ? n : SIZE_MAX;
 }
 
@@ -35,9 +38,9 @@ static void task(void *ctx, size_t t, int worker) {
       for (size_t i = 0; i < kk; i++) w[i] = kl_bf16_to_f32(kl_f32_to_bf16(w[i]));
     float bias = 0;
     if (j->bias)
-      k->to_f32[j->bias->dtype]((char *)kl_data(j->bias) + (size_t)n * kl_dtype_block_bytes(j->bias->dtype), &bias, 1);
-    for (int64_t m = m0; m < m1; m++)
-      y[(m - m0) * COLS + n - n0] = k->dot(x + (m - m0) * j->k, w, kk) + bias;
+      k->to_f32[j->bias->dtype]((char *)kl_data(j->bias) + (size_t)n * kl_dtype_block_bytes(j->bias->dtype),
+                                &bias, 1);
+    for (int64_t m = m0; m < m1; m++) y[(m - m0) * COLS + n - n0] = k->dot(x + (m - m0) * j->k, w, kk) + bias;
   }
   for (int64_t m = m0; m < m1; m++) {
     float *row = y + (m - m0) * COLS;
@@ -47,9 +50,16 @@ static void task(void *ctx, size_t t, int worker) {
 }
 
 bool kl_linear_scalar_run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel *cancel, KlErr *err) {
-  Job j = {.c = c, .x = kl_cpu_rows(node->src[KL_MM_X]), .y = kl_cpu_rows(node), .w = node->src[KL_MM_W],
-           .bias = node->src[KL_MM_BIAS], .act = ((const KlLinearParams *)node->params)->act,
-           .m = kl_rows(node), .n = kl_cols(node), .k = kl_cols(node->src[KL_MM_X]), .mem = scratch};
+  Job j = {.c = c,
+           .x = kl_cpu_rows(node->src[KL_MM_X]),
+           .y = kl_cpu_rows(node),
+           .w = node->src[KL_MM_W],
+           .bias = node->src[KL_MM_BIAS],
+           .act = ((const KlLinearParams *)node->params)->act,
+           .m = kl_rows(node),
+           .n = kl_cols(node),
+           .k = kl_cols(node->src[KL_MM_X]),
+           .mem = scratch};
   j.row_blocks = (j.m + ROWS - 1) / ROWS;
   int64_t col_blocks = (j.n + COLS - 1) / COLS;
   return kl_cpu_tasks(c, (size_t)(j.row_blocks * col_blocks), task, &j, cancel, err);

@@ -4,8 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-static void f32_to_f32(const void *src, float *dst, size_t n) { memmove(dst, src, n * sizeof(float)); }
-static void f32_from_f32(const float *src, void *dst, size_t n) { memmove(dst, src, n * sizeof(float)); }
+static void f32_to_f32(const void *src, float *dst, size_t n) {
+  memmove(dst, src, n * sizeof(float));
+}
+static void f32_from_f32(const float *src, void *dst, size_t n) {
+  memmove(dst, src, n * sizeof(float));
+}
 
 static void bf16_to_f32(const void *src, float *dst, size_t n) {
   const uint16_t *s = src;
@@ -20,10 +24,14 @@ static void bf16_from_f32(const float *src, void *dst, size_t n) {
     d[i] = (uint16_t)((u & 0x7FFFFFFF) > 0x7F800000 ? (u >> 16) | 0x40 : rounded);
   }
 }
-static void f16_from_f32(const float *src, void *dst, size_t n) { kl_from_f32(KL_F16, src, dst, n); }
+static void f16_from_f32(const float *src, void *dst, size_t n) {
+  kl_from_f32(KL_F16, src, dst, n);
+}
 
-#define TO_F32(name, type) \
-  static void name(const void *src, float *dst, size_t n) { kl_to_f32(type, src, dst, n); }
+#define TO_F32(name, type)                                                                                   \
+  static void name(const void *src, float *dst, size_t n) {                                                  \
+    kl_to_f32(type, src, dst, n);                                                                            \
+  }
 TO_F32(f16_to_f32, KL_F16)
 TO_F32(q8_0_to_f32, KL_Q8_0)
 TO_F32(q4_k_to_f32, KL_Q4_K)
@@ -49,11 +57,16 @@ static void affine(const float *x, float *y, size_t n, const KlAffineParams *p) 
 
 static float act1(KlActivation a, float x) {
   switch (a) {
-  case KL_ACT_NONE: return x;
-  case KL_ACT_RELU: return x < 0 ? 0 : x;
-  case KL_ACT_SILU: return x / (1 + expf(-x));
-  case KL_ACT_GELU_TANH: return x / (1 + expf(-2 * 0.79788456f * (x + 0.044715f * x * x * x))); /* no cancellation */
-  case KL_ACT_TANH3: return 3 * tanhf(x / 3);
+  case KL_ACT_NONE:
+    return x;
+  case KL_ACT_RELU:
+    return x < 0 ? 0 : x;
+  case KL_ACT_SILU:
+    return x / (1 + expf(-x));
+  case KL_ACT_GELU_TANH:
+    return x / (1 + expf(-2 * 0.79788456f * (x + 0.044715f * x * x * x))); /* no cancellation */
+  case KL_ACT_TANH3:
+    return 3 * tanhf(x / 3);
   }
   return x;
 }
@@ -90,16 +103,19 @@ static void norm(const KlNormRow *p, const float *x, float *y, size_t n) {
   if (p->act) act(p->act, y, y, n);
 }
 
-static void transpose16(const uint16_t *src, int64_t src_stride, uint16_t *dst, int64_t dst_stride, int rows, int cols) {
+static void transpose16(const uint16_t *src, int64_t src_stride, uint16_t *dst, int64_t dst_stride, int rows,
+                        int cols) {
   for (int j = 0; j < cols; j++)
     for (int i = 0; i < rows; i++) dst[j * dst_stride + i] = src[i * src_stride + j];
 }
-static void transpose32(const uint32_t *src, int64_t src_stride, uint32_t *dst, int64_t dst_stride, int rows, int cols) {
+static void transpose32(const uint32_t *src, int64_t src_stride, uint32_t *dst, int64_t dst_stride, int rows,
+                        int cols) {
   for (int j = 0; j < cols; j++)
     for (int i = 0; i < rows; i++) dst[j * dst_stride + i] = src[i * src_stride + j];
 }
 
-/* Sixteen partial sums: exact enough for long rows, and the compiler may use what vectors every x86-64 has. */
+/* Sixteen partial sums: exact enough for long rows, and the compiler may use what vectors every x86-64 has.
+ */
 static float dot(const float *a, const float *b, size_t n) {
   float part[16] = {0};
   size_t i = 0;
@@ -113,8 +129,13 @@ static float dot(const float *a, const float *b, size_t n) {
 
 void kl_kernels_scalar(KlCpuKernels *k) {
   *k = (KlCpuKernels){
-      .to_f32 = {[KL_F32] = f32_to_f32, [KL_F16] = f16_to_f32, [KL_BF16] = bf16_to_f32, [KL_Q8_0] = q8_0_to_f32,
-                 [KL_Q4_K] = q4_k_to_f32, [KL_Q5_K] = q5_k_to_f32, [KL_Q6_K] = q6_k_to_f32},
+      .to_f32 = {[KL_F32] = f32_to_f32,
+                 [KL_F16] = f16_to_f32,
+                 [KL_BF16] = bf16_to_f32,
+                 [KL_Q8_0] = q8_0_to_f32,
+                 [KL_Q4_K] = q4_k_to_f32,
+                 [KL_Q5_K] = q5_k_to_f32,
+                 [KL_Q6_K] = q6_k_to_f32},
       .from_f32 = {[KL_F32] = f32_from_f32, [KL_F16] = f16_from_f32, [KL_BF16] = bf16_from_f32},
       .add = add,
       .mul = mul,

@@ -11,8 +11,12 @@ static inline float half(const uint8_t *p) {
 }
 
 /* Eight bytes as i32. */
-static inline __m256i unsigned8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p)); }
-static inline __m256i signed8(const uint8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)); }
+static inline __m256i unsigned8(const uint8_t *p) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));
+}
+static inline __m256i signed8(const uint8_t *p) {
+  return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p));
+}
 static inline __m256i field(__m256i v, int shift, int mask) {
   return _mm256_and_si256(_mm256_srl_epi32(v, _mm_cvtsi32_si128(shift)), _mm256_set1_epi32(mask));
 }
