@@ -208,7 +208,7 @@ static bool render(Asked *a, GPtrArray *words, GError **error) {
   }
   if (a->dry_run) {
     g_autoptr(KlJobPlan) plan = kl_job_plan_new(a->job, output, NULL, error);
-    if (plan) cli_report_plan(plan, a->json);
+    if (plan) cli_report_plan(&report, plan, a->json);
     ok = plan && cli_flush(error);
     goto out;
   }

@@ -12,6 +12,6 @@ typedef struct {
 /* `event` of KlRunOptions; user is a CliReport. */
 void cli_report_event(void *user, const KlEvent *e);
 /* --dry-run. */
-void cli_report_plan(const KlJobPlan *p, bool json);
+void cli_report_plan(CliReport *r, const KlJobPlan *p, bool json);
 /* After a run: the path, or with json an object, on stdout; a sentence on stderr. */
 void cli_report_result(const KlRunResult *r, bool json);

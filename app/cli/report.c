@@ -44,7 +44,8 @@ static void draw(const KlEvent *e) {
   cli_bar(whole);
 }
 
-static void unknown_word(CliReport *r, const char *word) {
+static void unknown_word(void *user, const char *word) {
+  CliReport *r = user;
   g_autofree char *clean = g_utf8_make_valid(word, -1);
   for (guint i = 0; i < r->words->len; i++)
     if (!strcmp(r->words->pdata[i], clean)) return;
@@ -72,11 +73,12 @@ void cli_report_event(void *user, const KlEvent *e) {
   case KL_EVENT_PLAN: {
     r->plan = e->plan;
     g_autofree char *peak = kl_bytes_text(e->plan->t2v.peak_bytes);
-    cli_note("%s, %dx%d, %" G_GINT64_FORMAT " frames in %d chunk%s, seed %" G_GINT64_FORMAT
+    cli_note("%s, %dx%d, %" G_GINT64_FORMAT " frame%s in %d chunk%s, seed %" G_GINT64_FORMAT
              ", %s, about %s of memory%s",
              e->plan->model->name, e->plan->params.width, e->plan->params.height, e->plan->job->frames,
-             e->plan->t2v.chunks, e->plan->t2v.chunks == 1 ? "" : "s", e->plan->job->seed,
-             e->plan->backend->name, peak, e->plan->t2v.tiled ? " (decoded in tiles)" : "");
+             e->plan->job->frames == 1 ? "" : "s", e->plan->t2v.chunks, e->plan->t2v.chunks == 1 ? "" : "s",
+             e->plan->job->seed, e->plan->backend->name, peak,
+             e->plan->t2v.tiled ? " (decoded in tiles)" : "");
     break;
   }
   case KL_EVENT_WORD:
@@ -121,9 +123,11 @@ static void row_bytes(const char *what, size_t bytes) {
   if (bytes) printf("    %-12s %s\n", what, s);
 }
 
-void cli_report_plan(const KlJobPlan *p, bool json) {
+void cli_report_plan(CliReport *r, const KlJobPlan *p, bool json) {
   const KlT2vPlan *t = &p->t2v;
   const KlJobSpec *j = p->job;
+  r->plan = p;
+  kl_job_plan_unknown_words(p, unknown_word, r);
   if (json) {
     plan_json(p);
     return;
@@ -181,10 +185,19 @@ static void result_json(const KlRunResult *r) {
   cli_print_json(o);
 }
 
+/* The larger of both measures, over all chunks. */
+static double most_drift(const KlRunResult *r) {
+  double most = 0;
+  for (guint i = 0; i < 2 * r->drift->len; i++) most = MAX(most, ((const double *)(void *)r->drift->data)[i]);
+  return most;
+}
+
 void cli_report_result(const KlRunResult *r, bool json) {
   g_autofree char *time = kl_seconds_text(r->seconds), *peak = kl_bytes_text(r->peak_bytes);
   if (r->already_finished)
     cli_note("nothing to resume: this render is finished");
+  else if (r->chunks > 1)
+    cli_note("done in %s, at most %s of memory, drift at most %.2f", time, peak, most_drift(r));
   else
     cli_note("done in %s, at most %s of memory", time, peak);
   if (json)

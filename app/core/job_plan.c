@@ -3,6 +3,7 @@
 #include "engine/base/cpu.h"
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
+#include "engine/formats/tokenizer.h"
 #include "media/decode.h"
 
 #include <glib/gstdio.h>
@@ -226,4 +227,13 @@ bool kl_job_plan_load_image(KlJobPlan *p, const KlCancel *cancel, GError **error
   kl_picture_free(&pic);
   p->params.first_frame = p->first_frame;
   return p->first_frame || kl_gfail(error, KL_ERROR_OOM, "out of memory for the picture");
+}
+
+bool kl_job_plan_unknown_words(const KlJobPlan *p, void (*word)(void *user, const char *word), void *user) {
+  KlTokenizer *t = NULL;
+  bool ok = kl_tokenizer_open(p->model->parts[KL_PART_TOKENIZER][0], &t, NULL);
+  for (int i = 0; ok && i < p->params.n_prompts; i++)
+    ok = kl_tokenizer_unknown_words(t, p->prompts[i].text, word, user, NULL);
+  kl_tokenizer_free(&t);
+  return ok;
 }

@@ -36,6 +36,10 @@ KlJobPlan *kl_job_plan_new(const KlJobSpec *asked, const char *output, const KlL
 void kl_job_plan_free(KlJobPlan *p);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlJobPlan, kl_job_plan_free)
 
+/* Calls `word` for each word of the prompts that the model's tokenizer does not know. False, silently, if it
+ * cannot be read. */
+bool kl_job_plan_unknown_words(const KlJobPlan *p, void (*word)(void *user, const char *word), void *user);
+
 /* Reads --image, cut to the size; does nothing without one. */
 bool kl_job_plan_load_image(KlJobPlan *p, const KlCancel *cancel, GError **error);
 

@@ -135,8 +135,9 @@ out:
   return out;
 }
 
-static bool copy_parts(KlModel *m, const char *dir, const KlImport *how, GError **error) {
-  for (int part = 0; part < KL_PARTS; part++)
+static bool copy_parts(KlModel *m, int from, int to_part, const char *dir, const KlImport *how,
+                       GError **error) {
+  for (int part = from; part < to_part; part++)
     for (char **p = m->parts[part]; *p; p++) {
       g_autofree char *base = g_path_get_basename(*p);
       g_autofree char *name = g_str_has_prefix(base, kl_model_part_name(part))
@@ -180,7 +181,11 @@ KlModel *kl_model_import(const char *path, const KlImport *how, GError **error) 
     kl_gfail(error, KL_ERROR_IO, "cannot make the folder %s: %s", shown, g_strerror(errno));
     return NULL;
   }
-  if (how->copy && !copy_parts(m, dir, how, error)) return NULL;
+  g_autofree char *cache = kl_model_embedded_folder();
+  if (how->copy ? !copy_parts(m, 0, KL_PARTS, dir, how, error)
+                : g_str_has_prefix(m->parts[KL_PART_TOKENIZER][0], cache) && /* a cache may be emptied */
+                      !copy_parts(m, KL_PART_TOKENIZER, KL_PART_TOKENIZER + 1, dir, how, error))
+    return NULL;
   g_autofree char *text = index_text(m, how, error);
   if (!text || !write_whole(file, text, error)) {
     g_rmdir(dir); /* only if nothing is in it */

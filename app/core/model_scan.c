@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#define MAX_FILES 5000
+#define MAX_ENTRIES 20000
 #define MAX_DEPTH 4
 
 typedef struct {
@@ -24,6 +24,7 @@ typedef struct {
   GPtrArray *tokenizer; /* tokenizer.json, spiece.model, *.model */
   GPtrArray *pickles;   /* *.pth, *.pt, *.bin, *.ckpt */
   GPtrArray *broken;    /* what could not be read, as text */
+  int entries;          /* seen so far: a home folder is not walked to its end */
 } Files;
 
 static int by_text(const void *a, const void *b) {
@@ -39,8 +40,9 @@ static void list(const char *dir, int depth, Files *f) {
     if (entry[0] != '.') g_ptr_array_add(names, g_strdup(entry));
   g_dir_close(d);
   g_ptr_array_sort(names, by_text);
-  for (guint i = 0; i < names->len && f->weights->len < MAX_FILES; i++) {
+  for (guint i = 0; i < names->len && f->entries < MAX_ENTRIES; i++) {
     const char *name = names->pdata[i];
+    f->entries++;
     char *path = g_build_filename(dir, name, NULL);
     g_autofree char *lower = g_ascii_strdown(name, -1);
     if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
@@ -230,6 +232,15 @@ static bool choose(KlModel *m, GPtrArray *found, Files *f, const char *only, con
         continue;
       }
     }
+    if (part == KL_PART_TOKENIZER) {
+      char *inside = kl_model_embedded_tokenizer(m->parts[KL_PART_TEXT_ENCODER][0]);
+      if (inside) {
+        g_strfreev(m->parts[part]);
+        m->parts[part] = g_new0(char *, 2);
+        m->parts[part][0] = inside;
+        continue;
+      }
+    }
     for (guint i = 0; i < found->len; i++) {
       Candidate *c = found->pdata[i];
       if ((int)c->part != part) continue;
@@ -277,7 +288,7 @@ KlModel *kl_model_scan_with(const char *path, const char *const *given, GError *
     return NULL;
   }
   Files f = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free),
-             g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free)};
+             g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free), 0};
   list(root, 0, &f);
   g_autoptr(GPtrArray) found = candidates(&f);
   g_autoptr(KlModel) m = kl_model_new_("folder");

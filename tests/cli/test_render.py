@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import time
 
 import kit
@@ -78,6 +79,24 @@ class PublicFolder(Real):
         (self.pub / 'Wan2.1_VAE.safetensors').unlink()
         self.fails(self.run_('models', 'verify', 'mine'), 3, 'Wan2.1_VAE.safetensors')
         self.fails(self.run_(*self.args, '--model', 'mine', '-o', 'b.mp4'), 3, 'Wan2.1_VAE.safetensors')
+
+    def test_comfyui_tree_with_the_tokenizer_inside(self):
+        spiece = (kit.SOURCE / 'tests/golden/tokenizer/spiece.model').read_bytes()
+        for folder in ('diffusion_models', 'text_encoders', 'vae'):
+            (self.dir / 'comfy/models' / folder).mkdir(parents=True)
+        data = (self.pub / 'models_t5_umt5-xxl-enc.safetensors').read_bytes()
+        n = struct.unpack('<Q', data[:8])[0]
+        head, rest = json.loads(data[8:8 + n]), data[8 + n:]
+        head['spiece_model'] = {'dtype': 'U8', 'shape': [len(spiece)], 'data_offsets': [len(rest), len(rest) + len(spiece)]}
+        head = json.dumps(head).encode()
+        (self.dir / 'comfy/models/text_encoders/umt5_xxl_fp16.safetensors').write_bytes(struct.pack('<Q', len(head)) + head + rest + spiece)
+        (self.pub / 'diffusion_pytorch_model.safetensors').rename(self.dir / 'comfy/models/diffusion_models/wan.safetensors')
+        (self.pub / 'Wan2.1_VAE.safetensors').rename(self.dir / 'comfy/models/vae/wan_2.1_vae.safetensors')
+        self.ok(self.run_('models', 'import', 'comfy/models/diffusion_models/wan.safetensors'))
+        model = json.loads(self.ok(self.run_('models', 'show', 'wan', '--json')).out)
+        self.assertIn('.local/share', model['tokenizer'][0])
+        self.assertEqual(pathlib.Path(model['tokenizer'][0]).read_bytes(), spiece)
+        self.ok(self.run_('models', 'verify', 'wan'))
 
     def test_truncated_and_corrupt_files(self):
         for file in ('diffusion_pytorch_model.safetensors', 'Wan2.1_VAE.safetensors', 'models_t5_umt5-xxl-enc.safetensors', 'google/umt5-xxl/tokenizer.json'):
