@@ -24,14 +24,18 @@ static void ok(bool fine, const KlErr *err) {
   if (!fine) g_error("%s: %s", kl_err_name(err->code), err->msg);
 }
 
-static Net net_new(KlFillFn fill, const void *size) {
+static Net net_new_as(KlFillFn fill, const void *size, KlDtype compute) {
   Net n = {0};
   KlErr err = KL_ERR_INIT;
-  ok(kl_cpu_backend_new(2, KL_F32, &n.backend, &err), &err);
+  ok(kl_cpu_backend_new(2, compute, &n.backend, &err), &err);
   ok(kl_random_memory(fill, size, KL_F16, &n.weights, &err), &err);
   ok(kl_vae_open(n.weights, n.backend, &n.vae, &err), &err);
   n.vae->unclamped = true;
   return n;
+}
+
+static Net net_new(KlFillFn fill, const void *size) {
+  return net_new_as(fill, size, KL_F32);
 }
 
 static void net_free(Net *n) {
@@ -89,9 +93,9 @@ static double error_of(const float *a, const float *b, size_t n) {
 /* ---- saving ---- */
 
 /* spill: with a budget that sends the states to a file. */
-static void saves(KlFillFn fill, const void *size, bool spill) {
+static void saves(KlFillFn fill, const void *size, KlDtype compute, bool spill) {
   enum { H = 17, W = 10, T = 4 };
-  Net n = net_new(fill, size);
+  Net n = net_new_as(fill, size, compute);
   size_t budget = 0;
   if (spill) {
     KlVaeDecodePlan p = {0};
@@ -137,10 +141,11 @@ static void saves(KlFillFn fill, const void *size, bool spill) {
 }
 
 static void test_save_wan(void) {
-  saves(kl_fill_wan_vae, &small_wan, false);
+  saves(kl_fill_wan_vae, &small_wan, KL_F32, false);
+  saves(kl_fill_wan_vae, &small_wan, KL_BF16, false);
 }
 static void test_save_taehv(void) {
-  saves(kl_fill_taehv, &small_taehv, false);
+  saves(kl_fill_taehv, &small_taehv, KL_BF16, false);
 }
 
 /* ---- tiles ---- */
@@ -213,7 +218,7 @@ static void test_blend(void) {
 }
 
 static void test_spill_saves(void) {
-  saves(kl_fill_taehv, &small_taehv, true);
+  saves(kl_fill_taehv, &small_taehv, KL_F32, true);
 }
 
 /* ---- memory ---- */
