@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { FRAMES = 4, LEAST_BANDS = 8 };
-static const double TASK_FLOPS = 3e9; /* about 15 ms of a fast core */
+enum { FRAMES = 4, LEAST_BAND = 3, LEAST_BANDS = 8 };
+static const double TASK_FLOPS = 1.6e9; /* f32; twice that in bf16: about 15 ms of a fast core */
 
 typedef struct {
   KlCpu *c;
@@ -82,11 +82,14 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   j->widen = node->dtype == KL_BF16 && !j->bf16;
   j->gather = s->kt > 1 || (x == KL_BF16 && !j->bf16) || s->p->pad_top >= s->kh ||
               s->p->pad_bottom >= s->kh || s->h < s->kh;
+  /* The more frames and lines at once, the less of their halo is gathered twice. */
+  double most = TASK_FLOPS * (j->bf16 ? 2 : 1);
+  double line = 2.0 * (double)(s->wo * s->o) * (double)(s->c * s->kt * s->kh * s->kw);
   j->frames = j->gather ? kl_min64(s->to, FRAMES) : 1;
+  while (j->frames > 1 && most < line * (double)(j->frames * LEAST_BAND)) j->frames /= 2;
   j->groups = (s->to + j->frames - 1) / j->frames;
-  double line = 2.0 * (double)(s->wo * s->o) * (double)(s->c * s->kt * s->kh * s->kw) * (double)j->frames;
-  j->band =
-      kl_max64(1, (int64_t)kl_min64((int64_t)(TASK_FLOPS / line), (s->ho + LEAST_BANDS - 1) / LEAST_BANDS));
+  j->band = kl_min64((int64_t)(most / (line * (double)j->frames)), (s->ho + LEAST_BANDS - 1) / LEAST_BANDS);
+  j->band = kl_max64(1, j->band);
   j->bands = (s->ho + j->band - 1) / j->band;
   j->band = (s->ho + j->bands - 1) / j->bands; /* even them out */
   j->bands = (s->ho + j->band - 1) / j->band;
