@@ -74,7 +74,19 @@ static bool build(KlVaeNet *n, int which, bool decode, int height, int width, Kl
     n->out[which] = kl_output(g, v->arch->encode(&b, n->in[which]));
   }
   if (!kl_graph_ok(g, err)) return false;
-  if (!n->out[which]) return kl_fail(err, KL_ERR_UNSUPPORTED, "%s: too many frames at once", v->arch->name);
+  /* What comes out goes into buffers of the promised size: a file with other shapes must not get there. */
+  int64_t s = v->info.stride_space, channels = v->info.latent_channels;
+  const KlTensor *out = n->out[which];
+  bool fits = out && out->dtype == KL_F32 && out->ndim == 4 && kl_is_contiguous(out);
+  if (fits && decode)
+    fits = out->shape[0] == (which ? v->info.stride_time : 1) && out->shape[1] == height * s &&
+           out->shape[2] == width * s && out->shape[3] == 3;
+  else if (fits)
+    fits =
+        out->shape[0] == 1 && out->shape[1] == height && out->shape[2] == width && out->shape[3] >= channels;
+  if (!fits)
+    return kl_fail(err, KL_ERR_FORMAT, "%s: the sizes of its tensors do not make an autoencoder",
+                   v->arch->name);
   if (which == 1 && b.used != n->state_bytes)
     return kl_fail(err, KL_ERR_INVALID, "%s: the two graphs disagree about the state", v->arch->name);
   n->state_bytes = b.used;
