@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PARAMS = 512 << 10 };       /* bytes of parameters a slot */
+enum { PARAMS = 512 << 10 };        /* bytes of parameters a slot */
 static const double TARGET = 0.025; /* seconds a submission should take */
 
 static double now(void) {

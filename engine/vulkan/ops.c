@@ -68,6 +68,8 @@ static bool product(KlVkDevice *d, KlTensor *node, KlVkParams *p, KlVkForm form,
   p->v[4] = view(d, res);
   p->v[5] = view(d, node);
   const int32_t spec[KL_VK_SPEC] = {form == KL_VK_CONV, p->v[0].dtype, p->v[1].dtype};
+  if (form == KL_VK_PLAIN && p->i[0] <= 8)
+    return kl_vk_dispatch(d, KL_VK_MV, spec, p, 6, kl_nelem(node), 4.0 * p->i[2] + 1000, true, cancel, err);
   int64_t groups = ((p->i[0] + 63) / 64) * (int64_t)((p->i[1] + 63) / 64);
   return kl_vk_dispatch(d, KL_VK_MM, spec, p, 6, groups, 2.0 * 64 * 64 * (p->i[2] + 16), true, cancel, err);
 }

@@ -8,6 +8,9 @@
 static const uint32_t mm[] =
 #include "mm.inc"
     ;
+static const uint32_t mv[] =
+#include "mv.inc"
+    ;
 static const uint32_t norm[] =
 #include "norm.inc"
     ;
@@ -28,9 +31,13 @@ static const struct {
   const uint32_t *code;
   size_t bytes;
 } shaders[KL_VK_SHADERS] = {
-    [KL_VK_MM] = {mm, sizeof mm},          [KL_VK_NORM] = {norm, sizeof norm},
-    [KL_VK_EW] = {ew, sizeof ew},          [KL_VK_MOVE] = {move, sizeof move},
-    [KL_VK_EMBED] = {embed, sizeof embed}, [KL_VK_ATTENTION] = {attention, sizeof attention},
+    [KL_VK_MM] = {mm, sizeof mm},
+    [KL_VK_MV] = {mv, sizeof mv},
+    [KL_VK_NORM] = {norm, sizeof norm},
+    [KL_VK_EW] = {ew, sizeof ew},
+    [KL_VK_MOVE] = {move, sizeof move},
+    [KL_VK_EMBED] = {embed, sizeof embed},
+    [KL_VK_ATTENTION] = {attention, sizeof attention},
 };
 
 bool kl_vk_shaders_init(KlVkDevice *d, KlErr *err) {

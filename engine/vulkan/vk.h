@@ -15,6 +15,7 @@
 
 typedef enum {
   KL_VK_MM,
+  KL_VK_MV,
   KL_VK_NORM,
   KL_VK_EW,
   KL_VK_MOVE,

@@ -46,7 +46,7 @@ void kc_case(Kc *k, KcBuild build, const void *args, KcTol tol, const char *fmt,
     if (i == 0) k->cases[node->op]++;
     double flops = kl_node_flops(node), limit = tol.nmse > 0 ? tol.nmse : threshold(node);
     bool bf16 = node->nsrc && node->src[0] && node->src[0]->dtype == KL_BF16;
-    if (k->bench && flops > 3e10 && !strcmp(k->label[i], "scalar")) { /* minutes that tell nothing */
+    if (k->bench && flops > 5e9 && !strcmp(k->label[i], "scalar")) { /* minutes that tell nothing */
       kc_reset(k);
       continue;
     }
@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
       return 2;
     }
   }
-  if (!k.bench || (lowest == KL_CPU_SCALAR && !vulkan)) add_level(&k, KL_CPU_SCALAR, threads);
+  if (!k.bench || lowest == KL_CPU_SCALAR) add_level(&k, KL_CPU_SCALAR, threads);
   for (int l = lowest > KL_CPU_AVX2 ? (int)lowest : KL_CPU_AVX2; l <= (int)highest; l++)
     add_level(&k, (KlCpuLevel)l, threads);
   for (int t = 0; t < 2 && k.bench; t++) {

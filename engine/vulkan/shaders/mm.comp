@@ -15,14 +15,6 @@ layout(constant_id = 2) const int TW = 0;
 const int BM = 64, BN = 64, BK = 16, PAD = 4;
 shared float a_tile[BK * (BM + PAD)], w_tile[BK * (BN + PAD)];
 
-float weight(uvec2 at, int e) {
-  if (TW == T_Q8_0) return q8_0(U16(at), e);
-  if (TW == T_Q4_K) return q45_k(U16(at), e, false);
-  if (TW == T_Q5_K) return q45_k(U16(at), e, true);
-  if (TW == T_Q6_K) return q6_k(U16(at), e);
-  return load(at, TW, e);
-}
-
 void main() {
   Params p = Params(push.params);
   uint group = work_group();
@@ -78,7 +70,7 @@ void main() {
         }
       }
       a_tile[tk * (BM + PAD) + r] = x;
-      w_tile[tk * (BN + PAD) + r] = k < K && n0 + r < N ? weight(wa, (n0 + r) * K + k) : 0;
+      w_tile[tk * (BN + PAD) + r] = k < K && n0 + r < N ? weight(wa, TW, (n0 + r) * K + k) : 0;
     }
     barrier();
     for (int kk = 0; kk < BK; kk++) {

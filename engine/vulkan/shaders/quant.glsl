@@ -38,3 +38,12 @@ float q6_k(U16 w, int e) {
   int scale = signed_at(w, block + 192 + part * 8 + quarter * 2 + (l >> 4));
   return half_at(w, block + 208) * float(scale) * float((low | high << 4) - 32);
 }
+
+// Element e of a weight of any type; `type` is a constant where it is called.
+float weight(uvec2 at, int type, int e) {
+  if (type == T_Q8_0) return q8_0(U16(at), e);
+  if (type == T_Q4_K) return q45_k(U16(at), e, false);
+  if (type == T_Q5_K) return q45_k(U16(at), e, true);
+  if (type == T_Q6_K) return q6_k(U16(at), e);
+  return load(at, type, e);
+}
