@@ -12,7 +12,9 @@ typedef struct KlCancel {
 } KlCancel;
 
 /* Async-signal-safe. */
-static inline void kl_cancel(KlCancel *c) { atomic_store_explicit(&c->fired, true, memory_order_relaxed); }
+static inline void kl_cancel(KlCancel *c) {
+  atomic_store_explicit(&c->fired, true, memory_order_relaxed);
+}
 
 /* NULL is a token that never fires. */
 static inline bool kl_cancelled(const KlCancel *c) {

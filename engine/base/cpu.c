@@ -40,4 +40,6 @@ bool kl_cpu_set_level(KlCpuLevel l) {
   return true;
 }
 
-const char *kl_cpu_level_name(KlCpuLevel l) { return names[l]; }
+const char *kl_cpu_level_name(KlCpuLevel l) {
+  return names[l];
+}

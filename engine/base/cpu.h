@@ -1,5 +1,6 @@
 /* What this processor can do, and the level that kernels are chosen for.
- * KL_CPU=scalar|avx2|avx512|avx512bf16 in the environment, or kl_cpu_set_level, caps the level (tests run every one). */
+ * KL_CPU=scalar|avx2|avx512|avx512bf16 in the environment, or kl_cpu_set_level, caps the level (tests run
+ * every one). */
 #pragma once
 
 #include <stdbool.h>

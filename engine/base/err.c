@@ -45,14 +45,22 @@ bool kl_fail_prefix(KlErr *err, const char *fmt, ...) {
 
 const char *kl_err_name(KlErrCode code) {
   switch (code) {
-  case KL_ERR_NONE: return "no error";
-  case KL_ERR_OOM: return "out of memory";
-  case KL_ERR_DEVICE_LOST: return "device lost";
-  case KL_ERR_IO: return "input/output error";
-  case KL_ERR_FORMAT: return "bad file";
-  case KL_ERR_UNSUPPORTED: return "unsupported";
-  case KL_ERR_CANCELLED: return "cancelled";
-  case KL_ERR_INVALID: return "invalid argument";
+  case KL_ERR_NONE:
+    return "no error";
+  case KL_ERR_OOM:
+    return "out of memory";
+  case KL_ERR_DEVICE_LOST:
+    return "device lost";
+  case KL_ERR_IO:
+    return "input/output error";
+  case KL_ERR_FORMAT:
+    return "bad file";
+  case KL_ERR_UNSUPPORTED:
+    return "unsupported";
+  case KL_ERR_CANCELLED:
+    return "cancelled";
+  case KL_ERR_INVALID:
+    return "invalid argument";
   }
   return "unknown error";
 }

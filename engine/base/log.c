@@ -27,8 +27,10 @@ void kl_log(KlLogLevel level, const char *fmt, ...) {
   va_end(ap);
   pthread_mutex_lock(&lock);
   if ((int)level >= level_now()) {
-    if (sink) sink(sink_user, level, line);
-    else fprintf(stderr, "kinoloom: %s%s\n", level == KL_LOG_WARN ? "warning: " : "", line);
+    if (sink)
+      sink(sink_user, level, line);
+    else
+      fprintf(stderr, "kinoloom: %s%s\n", level == KL_LOG_WARN ? "warning: " : "", line);
   }
   pthread_mutex_unlock(&lock);
 }

@@ -14,7 +14,9 @@ static bool must_fail(void) {
   return atomic_fetch_sub(&fail_after, 1) <= 1;
 }
 
-void kl_mem_fail_after(long n) { atomic_store(&fail_after, n); }
+void kl_mem_fail_after(long n) {
+  atomic_store(&fail_after, n);
+}
 
 bool kl_size_mul(size_t a, size_t b, size_t *out) {
   if (!__builtin_mul_overflow(a, b, out)) return true;
@@ -87,8 +89,12 @@ static size_t proc_field(const char *path, const char *name) {
   return kb * 1024;
 }
 
-size_t kl_mem_rss(void) { return proc_field("/proc/self/status", "VmRSS"); }
-size_t kl_mem_peak_rss(void) { return proc_field("/proc/self/status", "VmHWM"); }
+size_t kl_mem_rss(void) {
+  return proc_field("/proc/self/status", "VmRSS");
+}
+size_t kl_mem_peak_rss(void) {
+  return proc_field("/proc/self/status", "VmHWM");
+}
 
 static size_t file_number(const char *path) {
   FILE *f = fopen(path, "re");
@@ -101,7 +107,8 @@ static size_t file_number(const char *path) {
 
 void kl_mem_machine(size_t *total, size_t *available) {
   size_t all = proc_field("/proc/meminfo", "MemTotal"), avail = proc_field("/proc/meminfo", "MemAvailable");
-  size_t limit = file_number("/sys/fs/cgroup/memory.max"), used = file_number("/sys/fs/cgroup/memory.current");
+  size_t limit = file_number("/sys/fs/cgroup/memory.max"),
+         used = file_number("/sys/fs/cgroup/memory.current");
   if (limit < all) {
     all = limit;
     size_t left = used < limit ? limit - used : 0;

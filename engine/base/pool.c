@@ -101,7 +101,9 @@ void kl_pool_free(KlPool **pool) {
   kl_free(pool);
 }
 
-int kl_pool_threads(const KlPool *pool) { return pool->threads; }
+int kl_pool_threads(const KlPool *pool) {
+  return pool->threads;
+}
 
 bool kl_pool_run(KlPool *p, size_t tasks, KlTask fn, void *ctx, const KlCancel *cancel) {
   omp_set_num_threads(1);

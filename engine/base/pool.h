@@ -1,5 +1,6 @@
-/* A fixed pool of worker threads for kernels. kl_pool_run is a parallel for with dynamic scheduling; results must
- * not depend on which worker takes which task, so that the same job gives the same bytes on any thread count. */
+/* A fixed pool of worker threads for kernels. kl_pool_run is a parallel for with dynamic scheduling; results
+ * must not depend on which worker takes which task, so that the same job gives the same bytes on any thread
+ * count. */
 #pragma once
 
 #include "engine/base/cancel.h"
@@ -16,6 +17,6 @@ bool kl_pool_new(int threads, KlPool **out, KlErr *err);
 void kl_pool_free(KlPool **pool);
 int kl_pool_threads(const KlPool *pool);
 
-/* Runs fn for every task and returns when all are done. When `cancel` fires the tasks not yet begun are left out
- * and false is returned (the output is then undefined). One caller at a time; not reentrant. */
+/* Runs fn for every task and returns when all are done. When `cancel` fires the tasks not yet begun are left
+ * out and false is returned (the output is then undefined). One caller at a time; not reentrant. */
 bool kl_pool_run(KlPool *pool, size_t tasks, KlTask fn, void *ctx, const KlCancel *cancel);

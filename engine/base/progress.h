@@ -1,5 +1,5 @@
-/* Progress of a job, reported by the worker that does it. The callback runs on the worker thread and must return
- * quickly; app/core thins the stream for people and programs. */
+/* Progress of a job, reported by the worker that does it. The callback runs on the worker thread and must
+ * return quickly; app/core thins the stream for people and programs. */
 #pragma once
 
 #include <stddef.h>
@@ -15,8 +15,8 @@ typedef enum {
 
 typedef struct {
   KlPhase phase;
-  int chunk, chunks;  /* chunk at work, counted from 0, and how many in all (0: unknown) */
-  int step, steps;    /* position inside the phase, 0..steps */
+  int chunk, chunks; /* chunk at work, counted from 0, and how many in all (0: unknown) */
+  int step, steps;   /* position inside the phase, 0..steps */
 } KlProgress;
 
 typedef struct {

@@ -1,5 +1,6 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
- * A value depends only on (seed, stream, index): same noise on every backend, thread count and after a resume. */
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
+ * 3"). A value depends only on (seed, stream, index): same noise on every backend, thread count and after a
+ * resume. */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* HTML 4's named characters (W3C, "Character entity references in HTML 4") and apos, in the order of strcmp. `bare`: HTML 5
- * accepts the name without its semicolon. Included by prompt.c only. */
+/* HTML 4's named characters (W3C, "Character entity references in HTML 4") and apos, in the order of strcmp.
+ * `bare`: HTML 5 accepts the name without its semicolon. Included by prompt.c only. */
 #pragma once
 
 #include <stdbool.h>

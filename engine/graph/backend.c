@@ -31,7 +31,9 @@ bool kl_buffer_read(const KlBuffer *buf, size_t offset, void *dst, size_t bytes,
   return bytes == 0 || !buf->backend || buf->backend->ops->read(buf->backend, buf, offset, dst, bytes, err);
 }
 
-void kl_backend_trim(KlBackend *b) { kl_buffer_free(&b->workspace); }
+void kl_backend_trim(KlBackend *b) {
+  kl_buffer_free(&b->workspace);
+}
 
 void kl_backend_free(KlBackend **b) {
   if (!*b) return;

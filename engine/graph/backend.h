@@ -18,11 +18,12 @@ typedef struct {
   bool (*supports)(const KlBackend *b, const KlTensor *node);
   /* Bytes of scratch memory the node wants while it runs (planned like an activation). */
   size_t (*scratch)(const KlBackend *b, const KlTensor *node);
-  /* Makes ready what can be made once: packs or uploads weights into node->src[..]->pack, compiles kernels. */
+  /* Makes ready what can be made once: packs or uploads weights into node->src[..]->pack, compiles kernels.
+   */
   bool (*prepare)(KlBackend *b, KlTensor *node, KlErr *err);
   /* Runs one node whose buffers are bound; may only enqueue it. `scratch` is NULL if none was asked for. */
-  bool (*run)(KlBackend *b, KlTensor *node, KlBuffer *workspace, size_t scratch_offset, const KlCancel *cancel,
-              KlErr *err);
+  bool (*run)(KlBackend *b, KlTensor *node, KlBuffer *workspace, size_t scratch_offset,
+              const KlCancel *cancel, KlErr *err);
   /* Waits for all that was enqueued. */
   bool (*sync)(KlBackend *b, const KlCancel *cancel, KlErr *err);
   /* Memory of the device: all of it and what is free now, in bytes (0: unknown). */
@@ -33,11 +34,12 @@ struct KlBackend {
   const KlBackendOps *ops;
   char name[32];   /* "cpu", "vulkan:0" */
   char title[128]; /* "AMD EPYC, 2 threads, avx512bf16" */
-  KlDtype compute; /* KL_BF16 or KL_F32: what matrix products should be done in here (models build graphs so) */
-  KlBackend *fallback;  /* NULL on the CPU */
-  KlBuffer workspace;   /* activations of the graph that runs; grows, never shrinks but by kl_backend_trim */
+  KlDtype
+      compute; /* KL_BF16 or KL_F32: what matrix products should be done in here (models build graphs so) */
+  KlBackend *fallback; /* NULL on the CPU */
+  KlBuffer workspace;  /* activations of the graph that runs; grows, never shrinks but by kl_backend_trim */
   size_t peak_workspace;
-  unsigned warned;      /* bit per KlOp: fell back and said so */
+  unsigned warned; /* bit per KlOp: fell back and said so */
 };
 
 void kl_backend_free(KlBackend **b);

@@ -17,15 +17,16 @@ typedef enum {
   KL_DTYPES
 } KlDtype;
 
-const char *kl_dtype_name(KlDtype t);       /* "f32", "bf16", "q4_k", ... */
-size_t kl_dtype_block(KlDtype t);           /* elements a block: 1, 32 or 256 */
-size_t kl_dtype_block_bytes(KlDtype t);     /* bytes a block */
+const char *kl_dtype_name(KlDtype t);   /* "f32", "bf16", "q4_k", ... */
+size_t kl_dtype_block(KlDtype t);       /* elements a block: 1, 32 or 256 */
+size_t kl_dtype_block_bytes(KlDtype t); /* bytes a block */
 bool kl_dtype_is_quantised(KlDtype t);
 /* Bytes of n elements; false on overflow or when n is no multiple of the block. */
 bool kl_dtype_bytes(KlDtype t, size_t n, size_t *bytes);
 
 /* Reference conversions (scalar; the CPU backend has faster ones). n is a multiple of the block. I32 is not
- * converted. To F16 and BF16: round to nearest, ties to even, NaN stays NaN. Quantising is offered for Q8_0 only. */
+ * converted. To F16 and BF16: round to nearest, ties to even, NaN stays NaN. Quantising is offered for Q8_0
+ * only. */
 void kl_to_f32(KlDtype t, const void *src, float *dst, size_t n);
 bool kl_from_f32(KlDtype t, const float *src, void *dst, size_t n);
 

@@ -67,7 +67,9 @@ void kl_exec_free(KlExec **e) {
   kl_free(e);
 }
 
-const KlPlan *kl_exec_plan(const KlExec *e) { return &e->plan; }
+const KlPlan *kl_exec_plan(const KlExec *e) {
+  return &e->plan;
+}
 
 static bool has_size(const KlTensor *t, size_t bytes, KlErr *err) {
   size_t want;

@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <string.h>
 
-void kl_graph_init(KlGraph *g) { *g = (KlGraph){0}; }
+void kl_graph_init(KlGraph *g) {
+  *g = (KlGraph){0};
+}
 
 void kl_graph_free(KlGraph *g) {
   kl_free(&g->nodes);
@@ -26,7 +28,8 @@ static KlTensor *fail(KlGraph *g, const char *op, const char *why) {
   return NULL;
 }
 
-static KlTensor *fail_with(KlGraph *g, const char *op, const char *why, const KlTensor *a, const KlTensor *b) {
+static KlTensor *fail_with(KlGraph *g, const char *op, const char *why, const KlTensor *a,
+                           const KlTensor *b) {
   char s[96], t[96] = "";
   kl_describe(a, s, sizeof s);
   if (b) kl_describe(b, t, sizeof t);
@@ -46,7 +49,8 @@ static KlTensor *leaf(KlGraph *g, KlDtype dtype, int ndim, const int64_t *shape)
   return t;
 }
 
-/* A node with its operands (the constness of weights is the caller's promise to itself) and a copy of params. */
+/* A node with its operands (the constness of weights is the caller's promise to itself) and a copy of params.
+ */
 static KlTensor *node(KlGraph *g, KlOp op, KlDtype dtype, int ndim, const int64_t *shape, int nsrc,
                       const KlTensor *const *src, const void *params, size_t params_size) {
   KlTensor *t = leaf(g, dtype, ndim, shape);
@@ -64,11 +68,15 @@ static KlTensor *node(KlGraph *g, KlOp op, KlDtype dtype, int ndim, const int64_
 }
 
 #define NODE(g, op, dtype, ndim, shape, params, size, ...)                                                   \
-  node(g, op, dtype, ndim, shape, (int)(sizeof((const KlTensor *[]){__VA_ARGS__}) / sizeof(KlTensor *)),      \
+  node(g, op, dtype, ndim, shape, (int)(sizeof((const KlTensor *[]){__VA_ARGS__}) / sizeof(KlTensor *)),     \
        (const KlTensor *[]){__VA_ARGS__}, params, size)
 
-static bool is_compute(const KlTensor *t) { return t->dtype == KL_F32 || t->dtype == KL_BF16; }
-static bool is_float(const KlTensor *t) { return is_compute(t) || t->dtype == KL_F16; }
+static bool is_compute(const KlTensor *t) {
+  return t->dtype == KL_F32 || t->dtype == KL_BF16;
+}
+static bool is_float(const KlTensor *t) {
+  return is_compute(t) || t->dtype == KL_F16;
+}
 
 /* [groups, C] or [C] against x with C columns. */
 static bool fits_rows(const KlTensor *x, const KlTensor *line) {
@@ -112,8 +120,11 @@ KlTensor *kl_output(KlGraph *g, KlTensor *t) {
 static KlTensor *view(KlGraph *g, KlTensor *t) {
   KlTensor *v = kl_arena_alloc(&g->arena, 1, sizeof *v);
   if (!v) return oom(g);
-  *v = (KlTensor){.dtype = t->dtype, .ndim = t->ndim, .base = t->base ? t->base : t,
-                  .view_offset = t->view_offset, .name = t->name};
+  *v = (KlTensor){.dtype = t->dtype,
+                  .ndim = t->ndim,
+                  .base = t->base ? t->base : t,
+                  .view_offset = t->view_offset,
+                  .name = t->name};
   memcpy(v->shape, t->shape, sizeof v->shape);
   memcpy(v->stride, t->stride, sizeof v->stride);
   kl_bind(v);
@@ -128,9 +139,12 @@ KlTensor *kl_reshape(KlGraph *g, KlTensor *t, int ndim, const int64_t *shape) {
   if (ndim < 1 || ndim > KL_MAX_DIMS) return fail_with(g, "reshape", "bad number of dimensions", t, NULL);
   for (int i = 0; i < ndim; i++) {
     want[i] = shape[i];
-    if (shape[i] == -1 && open < 0) open = i;
-    else if (shape[i] < 0) return fail_with(g, "reshape", "bad shape", t, NULL);
-    else known *= shape[i];
+    if (shape[i] == -1 && open < 0)
+      open = i;
+    else if (shape[i] < 0)
+      return fail_with(g, "reshape", "bad shape", t, NULL);
+    else
+      known *= shape[i];
   }
   if (open >= 0) want[open] = known ? kl_nelem(t) / known : 0;
   KlTensor *v = view(g, t);
@@ -155,7 +169,8 @@ KlTensor *kl_slice(KlGraph *g, KlTensor *t, int dim, int64_t start, int64_t len)
 
 /* ---- ops ---- */
 
-KlTensor *kl_linear(KlGraph *g, KlTensor *x, const KlTensor *w, const KlTensor *bias, KlActivation act, KlDtype out) {
+KlTensor *kl_linear(KlGraph *g, KlTensor *x, const KlTensor *w, const KlTensor *bias, KlActivation act,
+                    KlDtype out) {
   if (!x || !w) return NULL;
   int64_t n = w->shape[0], k = n ? kl_nelem(w) / n : 0;
   if (!is_compute(x) || k != kl_cols(x) || w->ndim < 2 || !kl_is_contiguous(w) || x->stride[x->ndim - 1] != 1)
@@ -185,17 +200,19 @@ KlTensor *kl_conv(KlGraph *g, KlTensor *x, const KlTensor *w, const KlTensor *bi
     return fail_with(g, "conv", "history does not fit", x, history);
   int64_t frames = x->shape[0] + (history ? kt - 1 : 0);
   int64_t height = x->shape[1] + p->pad_top + p->pad_bottom, width = x->shape[2] + p->pad_left + p->pad_right;
-  if (frames < kt || height < kh || width < kw) return fail_with(g, "conv", "input smaller than the kernel", x, w);
+  if (frames < kt || height < kh || width < kw)
+    return fail_with(g, "conv", "input smaller than the kernel", x, w);
   int64_t shape[4] = {(frames - kt) / p->stride_t + 1, (height - kh) / p->stride_h + 1,
                       (width - kw) / p->stride_w + 1, w->shape[0]};
   KlTensor *y = NODE(g, KL_OP_CONV, x->dtype, 4, shape, p, sizeof *p, x, w, bias, history, residual);
-  if (y && residual && (!kl_same_shape(residual, y) || residual->dtype != y->dtype || !kl_is_contiguous(residual)))
+  if (y && residual &&
+      (!kl_same_shape(residual, y) || residual->dtype != y->dtype || !kl_is_contiguous(residual)))
     return fail_with(g, "conv", "residual does not fit", y, residual);
   return y;
 }
 
-KlTensor *kl_norm(KlGraph *g, KlTensor *x, KlNormKind kind, float eps, const KlTensor *weight, const KlTensor *bias,
-                  KlTensor *shift, KlTensor *scale, KlActivation act, KlDtype out) {
+KlTensor *kl_norm(KlGraph *g, KlTensor *x, KlNormKind kind, float eps, const KlTensor *weight,
+                  const KlTensor *bias, KlTensor *shift, KlTensor *scale, KlActivation act, KlDtype out) {
   if (!x) return NULL;
   if (!is_compute(x)) return fail_with(g, "norm", "needs f32 or bf16", x, NULL);
   if ((weight && !fits_channels(weight, kl_cols(x))) || (bias && !fits_channels(bias, kl_cols(x))))
@@ -213,8 +230,12 @@ static KlTensor *binary(KlGraph *g, KlOp op, KlTensor *a, KlTensor *b) {
   return NODE(g, op, a->dtype, a->ndim, a->shape, NULL, 0, a, b);
 }
 
-KlTensor *kl_add(KlGraph *g, KlTensor *a, KlTensor *b) { return binary(g, KL_OP_ADD, a, b); }
-KlTensor *kl_mul(KlGraph *g, KlTensor *a, KlTensor *b) { return binary(g, KL_OP_MUL, a, b); }
+KlTensor *kl_add(KlGraph *g, KlTensor *a, KlTensor *b) {
+  return binary(g, KL_OP_ADD, a, b);
+}
+KlTensor *kl_mul(KlGraph *g, KlTensor *a, KlTensor *b) {
+  return binary(g, KL_OP_MUL, a, b);
+}
 
 KlTensor *kl_gated_add(KlGraph *g, KlTensor *x, KlTensor *y, KlTensor *gate) {
   if (!x || !y) return NULL;
@@ -238,7 +259,8 @@ KlTensor *kl_activation(KlGraph *g, KlTensor *x, KlActivation act) {
 
 KlTensor *kl_embed(KlGraph *g, const KlTensor *table, KlTensor *ids, KlDtype out) {
   if (!table || !ids) return NULL;
-  if (table->ndim != 2 || ids->ndim != 1 || ids->dtype != KL_I32 || !kl_is_contiguous(ids) || table->dtype == KL_I32)
+  if (table->ndim != 2 || ids->ndim != 1 || ids->dtype != KL_I32 || !kl_is_contiguous(ids) ||
+      table->dtype == KL_I32)
     return fail_with(g, "embed", "operands do not fit", table, ids);
   int64_t shape[2] = {ids->shape[0], table->shape[1]};
   return NODE(g, KL_OP_EMBED, out, 2, shape, NULL, 0, table, ids);
@@ -273,7 +295,8 @@ KlTensor *kl_permute(KlGraph *g, KlTensor *x, const int *perm) {
   int64_t shape[KL_MAX_DIMS];
   unsigned seen = 0;
   for (int i = 0; i < x->ndim; i++) {
-    if (perm[i] < 0 || perm[i] >= x->ndim || (seen >> perm[i] & 1)) return fail(g, "permute", "not a permutation");
+    if (perm[i] < 0 || perm[i] >= x->ndim || (seen >> perm[i] & 1))
+      return fail(g, "permute", "not a permutation");
     seen |= 1u << perm[i];
     p.perm[i] = perm[i];
     shape[i] = x->shape[perm[i]];
@@ -298,7 +321,8 @@ KlTensor *kl_concat(KlGraph *g, KlTensor *const *parts, int n, int dim) {
     if (parts[i]->ndim != parts[0]->ndim || parts[i]->dtype != parts[0]->dtype)
       return fail_with(g, "concat", "parts differ", parts[0], parts[i]);
     for (int d = 0; d < parts[0]->ndim; d++)
-      if (d != dim && parts[i]->shape[d] != shape[d]) return fail_with(g, "concat", "parts differ", parts[0], parts[i]);
+      if (d != dim && parts[i]->shape[d] != shape[d])
+        return fail_with(g, "concat", "parts differ", parts[0], parts[i]);
     shape[dim] += parts[i]->shape[dim];
   }
   KlConcatParams p = {dim};
@@ -317,7 +341,8 @@ KlTensor *kl_upsample(KlGraph *g, KlTensor *x, int fh, int fw) {
 /* ---- attention ---- */
 
 static bool rope_fits(const KlTensor *rope, int64_t n, int64_t head_dim) {
-  return rope->dtype == KL_F32 && kl_is_contiguous(rope) && head_dim % 2 == 0 && kl_nelem(rope) == n * head_dim;
+  return rope->dtype == KL_F32 && kl_is_contiguous(rope) && head_dim % 2 == 0 &&
+         kl_nelem(rope) == n * head_dim;
 }
 
 static bool labels_fit(const KlTensor *labels, int64_t n) {
@@ -326,10 +351,12 @@ static bool labels_fit(const KlTensor *labels, int64_t n) {
 
 KlTensor *kl_attention(KlGraph *g, const KlAttention *a) {
   if (!a->q) return NULL;
-  if (a->segments < 1 || a->segments > KL_ATTN_SEGMENTS) return fail(g, "attention", "bad number of segments");
-  const KlTensor *q = a->q, *src[KL_ATTN_SEG0 + 4 * KL_ATTN_SEGMENTS] = {q, a->q_rope, a->q_labels, a->allow,
-                                                                        a->rel_bias, a->map};
-  if (q->ndim != 3 || !is_compute(q) || q->stride[2] != 1) return fail_with(g, "attention", "bad query", q, NULL);
+  if (a->segments < 1 || a->segments > KL_ATTN_SEGMENTS)
+    return fail(g, "attention", "bad number of segments");
+  const KlTensor *q = a->q, *src[KL_ATTN_SEG0 + 4 * KL_ATTN_SEGMENTS] = {q,        a->q_rope,   a->q_labels,
+                                                                         a->allow, a->rel_bias, a->map};
+  if (q->ndim != 3 || !is_compute(q) || q->stride[2] != 1)
+    return fail_with(g, "attention", "bad query", q, NULL);
   int64_t nq = q->shape[0], heads = q->shape[1], d = q->shape[2], nk = 0;
   if ((a->q_rope && !rope_fits(a->q_rope, nq, d)) || (a->q_labels && !labels_fit(a->q_labels, nq)))
     return fail_with(g, "attention", "positions or labels do not fit", q, NULL);
@@ -340,7 +367,8 @@ KlTensor *kl_attention(KlGraph *g, const KlAttention *a) {
     if (s->k->ndim != 3 || !kl_same_shape(s->k, s->v) || s->k->shape[1] != heads || s->k->shape[2] != d ||
         !is_compute(s->k) || s->k->dtype != s->v->dtype || s->k->stride[2] != 1 || s->v->stride[2] != 1)
       return fail_with(g, "attention", "keys or values do not fit", s->k, s->v);
-    if ((s->rope && !rope_fits(s->rope, s->k->shape[0], d)) || (s->labels && !labels_fit(s->labels, s->k->shape[0])))
+    if ((s->rope && !rope_fits(s->rope, s->k->shape[0], d)) ||
+        (s->labels && !labels_fit(s->labels, s->k->shape[0])))
       return fail_with(g, "attention", "key positions or labels do not fit", s->k, NULL);
     if (!a->allow != !s->labels || !a->allow != !a->q_labels)
       return fail(g, "attention", "a mask needs labels for all queries and keys");
@@ -351,8 +379,9 @@ KlTensor *kl_attention(KlGraph *g, const KlAttention *a) {
   }
   if (a->allow && (a->allow->dtype != KL_I32 || a->allow->ndim != 2 || !kl_is_contiguous(a->allow)))
     return fail_with(g, "attention", "bad mask", a->allow, NULL);
-  if (a->rel_bias && (a->rel_bias->ndim != 2 || a->rel_bias->dtype != KL_F32 || a->rel_bias->shape[0] != heads ||
-                      a->rel_bias->shape[1] % 2 == 0 || (a->rel_bias->shape[1] + 1) / 2 < (nq > nk ? nq : nk)))
+  if (a->rel_bias &&
+      (a->rel_bias->ndim != 2 || a->rel_bias->dtype != KL_F32 || a->rel_bias->shape[0] != heads ||
+       a->rel_bias->shape[1] % 2 == 0 || (a->rel_bias->shape[1] + 1) / 2 < (nq > nk ? nq : nk)))
     return fail_with(g, "attention", "relative bias does not fit", q, a->rel_bias);
   if ((a->normaliser == KL_ATTN_MAP) != (a->map != NULL) ||
       (a->map && (a->map->dtype != KL_F32 || kl_nelem(a->map) != heads * nq * nk)))

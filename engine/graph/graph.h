@@ -1,11 +1,12 @@
-/* A graph: the ops of one forward pass, in the order they will run. Build it, plan it (memory.h), run it (exec.h).
+/* A graph: the ops of one forward pass, in the order they will run. Build it here, plan and run it with
+ * exec.h.
  *
- * Builders never fail loudly: on a shape that does not fit or a lack of memory they return NULL, remember the first
- * error in the graph, and accept NULL operands, so that a model reads like its paper; kl_graph_ok tells at the end.
- * Everything belongs to the graph's arena except weights and state buffers. Not thread-safe.
+ * Builders never fail loudly: on a shape that does not fit or a lack of memory they return NULL, remember the
+ * first error in the graph, and accept NULL operands, so that a model reads like its paper; kl_graph_ok tells
+ * at the end. Everything belongs to the graph's arena except weights and state buffers. Not thread-safe.
  *
- * "Rows" are all dimensions but the innermost. A [groups, C] operand (shift, scale, gate) with rows % groups == 0
- * gives row r its line r / (rows / groups): one line a frame, a chunk, or for all. */
+ * "Rows" are all dimensions but the innermost. A [groups, C] operand (shift, scale, gate) with rows % groups
+ * == 0 gives row r its line r / (rows / groups): one line a frame, a chunk, or for all. */
 #pragma once
 
 #include "engine/base/arena.h"
@@ -25,14 +26,16 @@ void kl_graph_free(KlGraph *g);
 bool kl_graph_ok(const KlGraph *g, KlErr *err);
 
 #define KL_SHAPE(...)                                                                                        \
-  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) { __VA_ARGS__ }
+  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) {                             \
+    __VA_ARGS__                                                                                              \
+  }
 
 /* ---- leaves and views (no work at run time) ---- */
 
 /* Filled by kl_exec_write before every run: inputs live in the shared workspace and do not survive a run. */
 KlTensor *kl_input(KlGraph *g, const char *name, KlDtype dtype, int ndim, const int64_t *shape);
-/* Memory that outlives runs (KV cache, convolution history): contiguous, at a byte offset of a backend buffer.
- * An op may read it and kl_copy may write it; running order is building order. */
+/* Memory that outlives runs (KV cache, convolution history): contiguous, at a byte offset of a backend
+ * buffer. An op may read it and kl_copy may write it; running order is building order. */
 KlTensor *kl_state(KlGraph *g, KlBuffer *buf, size_t offset, KlDtype dtype, int ndim, const int64_t *shape);
 /* Marks t so that kl_exec_read can fetch it after the run. Returns t. */
 KlTensor *kl_output(KlGraph *g, KlTensor *t);
@@ -47,25 +50,28 @@ typedef enum {
   KL_ACT_NONE,
   KL_ACT_RELU,
   KL_ACT_SILU,
-  KL_ACT_GELU_TANH,  /* 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
-  KL_ACT_TANH3,      /* 3 tanh(x/3), TAEHV's clamp */
+  KL_ACT_GELU_TANH, /* 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+  KL_ACT_TANH3,     /* 3 tanh(x/3), TAEHV's clamp */
 } KlActivation;
 
 /* y[..., N] = act(x[..., K] w[N, K]^T + bias[N]). src: x, w, bias|NULL. x f32 or bf16, rows may be strided;
  * w of any dtype with K contiguous (a [N, C, 1, 2, 2] convolution whose kernel is its stride is [N, K] too);
- * `out` f32 or bf16. Arithmetic: bf16 products and f32 sums if x is bf16 (f32 where the machine has no bf16), else f32. */
-KlTensor *kl_linear(KlGraph *g, KlTensor *x, const KlTensor *w, const KlTensor *bias, KlActivation act, KlDtype out);
+ * `out` f32 or bf16. Arithmetic: bf16 products and f32 sums if x is bf16 (f32 where the machine has no bf16),
+ * else f32. */
+KlTensor *kl_linear(KlGraph *g, KlTensor *x, const KlTensor *w, const KlTensor *bias, KlActivation act,
+                    KlDtype out);
 typedef struct {
   KlActivation act;
 } KlLinearParams;
 
 /* Convolution over [T, H, W, C], weight as checkpoints store it: [O, C, kh, kw] or [O, C, kt, kh, kw].
- * In time it is causal and never padded: `history` [kt-1, H, W, C] (same dtype as x) stands before x, or NULL, and
- * then x itself must hold kt-1 frames more than come out. y = act(conv + bias + residual), [T', H', W', O], dtype of x.
- * src: x, w, bias|NULL, history|NULL, residual|NULL. residual: same shape and dtype as y. */
+ * In time it is causal and never padded: `history` [kt-1, H, W, C] (same dtype as x) stands before x, or
+ * NULL, and then x itself must hold kt-1 frames more than come out. y = act(conv + bias + residual), [T', H',
+ * W', O], dtype of x. src: x, w, bias|NULL, history|NULL, residual|NULL. residual: same shape and dtype as y.
+ */
 typedef struct {
-  int stride_t, stride_h, stride_w;                /* >= 1 */
-  int pad_top, pad_bottom, pad_left, pad_right;    /* zeros, >= 0 */
+  int stride_t, stride_h, stride_w;             /* >= 1 */
+  int pad_top, pad_bottom, pad_left, pad_right; /* zeros, >= 0 */
   KlActivation act;
 } KlConvParams;
 KlTensor *kl_conv(KlGraph *g, KlTensor *x, const KlTensor *w, const KlTensor *bias, KlTensor *history,
@@ -75,15 +81,16 @@ KlTensor *kl_conv(KlGraph *g, KlTensor *x, const KlTensor *w, const KlTensor *bi
  *   LAYER: (x - mean) / sqrt(var + eps);  RMS: x / sqrt(mean(x^2) + eps)
  *   L2: x / max(||x||, eps) * sqrt(C)     (the VAE's norm)
  * then * weight[C] + bias[C] (each may be NULL), then * (1 + scale[g]) + shift[g] (may be NULL), then act.
- * src: x, weight, bias, shift, scale. Result f32 or bf16. weight/bias of any float dtype, C elements in any shape. */
+ * src: x, weight, bias, shift, scale. Result f32 or bf16. weight/bias of any float dtype, C elements in any
+ * shape. */
 typedef enum { KL_NORM_LAYER, KL_NORM_RMS, KL_NORM_L2 } KlNormKind;
 typedef struct {
   KlNormKind kind;
   float eps;
   KlActivation act;
 } KlNormParams;
-KlTensor *kl_norm(KlGraph *g, KlTensor *x, KlNormKind kind, float eps, const KlTensor *weight, const KlTensor *bias,
-                  KlTensor *shift, KlTensor *scale, KlActivation act, KlDtype out);
+KlTensor *kl_norm(KlGraph *g, KlTensor *x, KlNormKind kind, float eps, const KlTensor *weight,
+                  const KlTensor *bias, KlTensor *shift, KlTensor *scale, KlActivation act, KlDtype out);
 
 /* a + b, a * b: b has a's shape, or is [groups, C] / [C]. Result: shape and dtype of a. src: a, b. */
 KlTensor *kl_add(KlGraph *g, KlTensor *a, KlTensor *b);
@@ -100,11 +107,12 @@ typedef struct {
   KlActivation act;
 } KlActivationParams;
 
-/* Rows of a table [vocab, C] of any dtype by ids [n] i32 -> [n, C]. An id out of range gives zeros. src: table, ids. */
+/* Rows of a table [vocab, C] of any dtype by ids [n] i32 -> [n, C]. An id out of range gives zeros. src:
+ * table, ids. */
 KlTensor *kl_embed(KlGraph *g, const KlTensor *table, KlTensor *ids, KlDtype out);
 
-/* Writes src into dst (same shape, dtypes may differ: f32/f16/bf16), a state or a slice of one; returns dst as
- * a tensor that depends on the write. src: from, to. */
+/* Writes src into dst (same shape, dtypes may differ: f32/f16/bf16), a state or a slice of one; returns dst
+ * as a tensor that depends on the write. src: from, to. */
 KlTensor *kl_copy(KlGraph *g, KlTensor *from, KlTensor *to);
 /* A fresh contiguous copy in another dtype. src: from. */
 KlTensor *kl_cast(KlGraph *g, KlTensor *x, KlDtype dtype);
@@ -136,17 +144,17 @@ typedef enum {
 
 /* One run of keys and values. k, v: [n, heads, head_dim], f32 or bf16, rows may be strided.
  * rope: [n, head_dim/2, 2] f32, cos and sin of each interleaved pair (k is stored before rotation), or NULL.
- * labels: [n] i32 for the block mask, or NULL. bias is added to every logit (an all-equal run of `count` pad keys is
- * one key with bias ln(count)). */
+ * labels: [n] i32 for the block mask, or NULL. bias is added to every logit (an all-equal run of `count` pad
+ * keys is one key with bias ln(count)). */
 typedef struct {
   KlTensor *k, *v, *rope, *labels;
   float bias;
 } KlAttnSegment;
 
-/* out[i] = sum_j p(i, j) v_j, p = normalise(scale * <rot(q_i), rot(k_j)> + bias): [nq, heads, head_dim], dtype of q.
- * Blocked, O(1) extra memory in nq * nk for softmax. The mask is by label: query i sees key j iff
- * allow[q_labels[i], k_labels[j]] != 0; tiles with nothing visible are skipped, a query that sees nothing gives 0.
- * rel_bias [heads, 2 m - 1] f32: logit + rel_bias[h, j - i + m - 1], keys counted over all segments.
+/* out[i] = sum_j p(i, j) v_j, p = normalise(scale * <rot(q_i), rot(k_j)> + bias): [nq, heads, head_dim],
+ * dtype of q. Blocked, O(1) extra memory in nq * nk for softmax. The mask is by label: query i sees key j iff
+ * allow[q_labels[i], k_labels[j]] != 0; tiles with nothing visible are skipped, a query that sees nothing
+ * gives 0. rel_bias [heads, 2 m - 1] f32: logit + rel_bias[h, j - i + m - 1], keys counted over all segments.
  * map [heads, nq, nk] f32 for KL_ATTN_MAP. bf16 products and f32 sums if q is bf16, else f32; softmax in f32.
  * src: q, q_rope, q_labels, allow, rel_bias, map, then k, v, rope, labels of each segment. */
 typedef struct {
@@ -164,5 +172,13 @@ typedef struct {
   float scale;
   KlAttnNormaliser normaliser;
 } KlAttentionParams;
-enum { KL_ATTN_Q, KL_ATTN_Q_ROPE, KL_ATTN_Q_LABELS, KL_ATTN_ALLOW, KL_ATTN_REL_BIAS, KL_ATTN_MAP_SRC, KL_ATTN_SEG0 };
+enum {
+  KL_ATTN_Q,
+  KL_ATTN_Q_ROPE,
+  KL_ATTN_Q_LABELS,
+  KL_ATTN_ALLOW,
+  KL_ATTN_REL_BIAS,
+  KL_ATTN_MAP_SRC,
+  KL_ATTN_SEG0
+};
 KlTensor *kl_attention(KlGraph *g, const KlAttention *a);

@@ -1,7 +1,7 @@
 /* Offsets in one workspace by lifetime: a first-fit list of holes, in running order. */
+#include "engine/graph/plan.h"
 #include "engine/base/mem.h"
 #include "engine/graph/exec.h"
-#include "engine/graph/plan.h"
 
 #include <string.h>
 
@@ -40,7 +40,8 @@ static bool give(Space *s, size_t offset, size_t bytes) {
   if (!bytes) bytes = KL_ALIGN;
   size_t end = offset + bytes, i = 0;
   while (i < s->count && s->hole[i].start < offset) i++;
-  bool joins_left = i > 0 && s->hole[i - 1].end == offset, joins_right = i < s->count && s->hole[i].start == end;
+  bool joins_left = i > 0 && s->hole[i - 1].end == offset,
+       joins_right = i < s->count && s->hole[i].start == end;
   if (joins_left && joins_right) {
     s->hole[i - 1].end = s->hole[i].end;
     memmove(s->hole + i, s->hole + i + 1, (s->count - i - 1) * sizeof *s->hole);
@@ -58,10 +59,14 @@ static bool give(Space *s, size_t offset, size_t bytes) {
   return true;
 }
 
-static KlTensor *root(KlTensor *t) { return t->base ? t->base : t; }
+static KlTensor *root(KlTensor *t) {
+  return t->base ? t->base : t;
+}
 
 /* A tensor that the plan has to place: an input or the result of an op that is not a view of something. */
-static bool planned(const KlTensor *t) { return !t->base && (t->input || t->op != KL_OP_NONE); }
+static bool planned(const KlTensor *t) {
+  return !t->base && (t->input || t->op != KL_OP_NONE);
+}
 
 static const KlTensor *weight_of(const KlTensor *node, int i) {
   const KlTensor *s = node->src[i];
@@ -70,16 +75,19 @@ static const KlTensor *weight_of(const KlTensor *node, int i) {
 
 double kl_node_flops(const KlTensor *n) {
   switch (n->op) {
-  case KL_OP_LINEAR: return 2.0 * (double)kl_nelem(n) * (double)kl_cols(n->src[0]);
+  case KL_OP_LINEAR:
+    return 2.0 * (double)kl_nelem(n) * (double)kl_cols(n->src[0]);
   case KL_OP_CONV:
-    return 2.0 * (double)kl_nelem(n) * (double)(kl_nelem(n->src[1]) / (n->src[1]->shape[0] ? n->src[1]->shape[0] : 1));
+    return 2.0 * (double)kl_nelem(n) *
+           (double)(kl_nelem(n->src[1]) / (n->src[1]->shape[0] ? n->src[1]->shape[0] : 1));
   case KL_OP_ATTENTION: {
     double keys = 0;
     const KlAttentionParams *p = n->params;
     for (int i = 0; i < p->segments; i++) keys += (double)n->src[KL_ATTN_SEG0 + 4 * i]->shape[0];
     return 4.0 * keys * (double)kl_nelem(n);
   }
-  default: return 0;
+  default:
+    return 0;
   }
 }
 
@@ -92,8 +100,8 @@ bool kl_plan_place(KlGraph *g, KlBackend *b, KlPlan *out, KlPlanNode *info, KlEr
   if (!last || !kl_grow(&s.hole, &s.cap, 8, sizeof *s.hole)) goto out;
   s.hole[s.count++] = (Hole){0, SIZE_MAX - KL_ALIGN};
 
-  /* Number the planned tensors through `offset`: index+1 for results, and inputs placed at once (they are written
-   * before the run, so they live from its start). */
+  /* Number the planned tensors through `offset`: index+1 for results, and inputs placed at once (they are
+   * written before the run, so they live from its start). */
   for (size_t i = 0; i < g->count; i++) {
     KlTensor *n = g->nodes[i];
     if (planned(n)) n->buf = NULL;
@@ -112,8 +120,8 @@ bool kl_plan_place(KlGraph *g, KlBackend *b, KlPlan *out, KlPlanNode *info, KlEr
       }
     }
   }
-  /* Last use of each result: walked backwards, the first meeting is the last use. A list of what dies after node i
-   * is kept by chaining through info. */
+  /* Last use of each result: walked backwards, the first meeting is the last use. A list of what dies after
+   * node i is kept by chaining through info. */
   for (size_t i = 0; i < g->count; i++) info[i] = (KlPlanNode){.dies = SIZE_MAX, .scratch = SIZE_MAX};
   for (size_t i = 0; i < g->count; i++)
     if (planned(g->nodes[i])) g->nodes[i]->offset = i; /* for the moment: its own index */
@@ -138,7 +146,8 @@ bool kl_plan_place(KlGraph *g, KlBackend *b, KlPlan *out, KlPlanNode *info, KlEr
       n->offset = at;
       n->buf = &b->workspace;
     }
-    size_t scratch = b->ops->supports(b, n) ? b->ops->scratch(b, n) : b->fallback->ops->scratch(b->fallback, n);
+    size_t scratch =
+        b->ops->supports(b, n) ? b->ops->scratch(b, n) : b->fallback->ops->scratch(b->fallback, n);
     if (scratch) {
       if (!take(&s, scratch, &info[i].scratch) || !give(&s, info[i].scratch, scratch)) goto out;
     }

@@ -39,9 +39,9 @@ void kl_bind(KlTensor *t) {
 }
 
 const char *kl_op_name(KlOp op) {
-  static const char *const names[KL_OPS] = {"leaf",   "linear",     "conv",      "norm",  "add",
-                                            "mul",    "gated_add",  "affine",    "activation", "attention",
-                                            "embed",  "copy",       "permute",   "concat", "upsample"};
+  static const char *const names[KL_OPS] = {"leaf",  "linear",    "conv",    "norm",       "add",
+                                            "mul",   "gated_add", "affine",  "activation", "attention",
+                                            "embed", "copy",      "permute", "concat",     "upsample"};
   return names[op];
 }
 

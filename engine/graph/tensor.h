@@ -1,6 +1,7 @@
-/* Tensors: a description of elements in a buffer. Row-major, outermost dimension first: shape [frames, height,
- * width, channels] has channels contiguous. Strides count elements; the innermost stride is always 1 (quantised
- * tensors are fully contiguous). Activations of convolutional networks are channels-last throughout. */
+/* Tensors: a description of elements in a buffer. Row-major, outermost dimension first: shape [frames,
+ * height, width, channels] has channels contiguous. Strides count elements; the innermost stride is always 1
+ * (quantised tensors are fully contiguous). Activations of convolutional networks are channels-last
+ * throughout. */
 #pragma once
 
 #include "engine/graph/dtype.h"
@@ -62,7 +63,9 @@ struct KlTensor {
 
 int64_t kl_nelem(const KlTensor *t);
 int64_t kl_rows(const KlTensor *t); /* product of all dimensions but the innermost */
-static inline int64_t kl_cols(const KlTensor *t) { return t->shape[t->ndim - 1]; }
+static inline int64_t kl_cols(const KlTensor *t) {
+  return t->shape[t->ndim - 1];
+}
 bool kl_is_contiguous(const KlTensor *t);
 bool kl_same_shape(const KlTensor *a, const KlTensor *b);
 /* The address of element 0; NULL where the buffer is not visible to the host or not yet bound. */
@@ -75,6 +78,7 @@ void kl_bind(KlTensor *t);
 char *kl_describe(const KlTensor *t, char *out, size_t n);
 const char *kl_op_name(KlOp op);
 
-/* Fills shape and contiguous strides. False: more than KL_MAX_DIMS, a dimension < 0, or a byte size over INT64_MAX. */
+/* Fills shape and contiguous strides. False: more than KL_MAX_DIMS, a dimension < 0, or a byte size over
+ * INT64_MAX. */
 bool kl_tensor_set(KlTensor *t, KlDtype dtype, int ndim, const int64_t *shape);
 bool kl_tensor_bytes(const KlTensor *t, size_t *bytes); /* contiguous size */

@@ -1,5 +1,5 @@
-/* Inside of the text-to-video pipeline: one run. text_to_video.c opens and decodes, t2v_sample.c samples (chunk-causal
- * and whole clips), t2v_state.c stores and restores. */
+/* Inside of the text-to-video pipeline: one run. text_to_video.c opens and decodes, t2v_sample.c samples
+ * (chunk-causal and whole clips), t2v_state.c stores and restores. */
 #pragma once
 
 #include "engine/models/vae.h"

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Streams of the counter-based generator. Position in a stream is the element of the whole video's latent, so that a
- * chunk's noise depends on nothing before it. */
+/* Streams of the counter-based generator. Position in a stream is the element of the whole video's latent, so
+ * that a chunk's noise depends on nothing before it. */
 enum { NOISE = 0, RENOISE = 1 };
 
 int kl_t2v_prompt_at(const KlT2v *t, int64_t frame) {
@@ -21,15 +21,16 @@ void kl_t2v_prompt_texts(KlT2v *t, int prompt, KlWanText *texts[2]) {
 
 static bool values_ok(const KlT2v *t, const float *x, size_t n, int step, KlErr *err) {
   if (kl_all_finite(x, n)) return true;
-  return kl_fail(err, KL_ERR_FORMAT, "the model produced values that are not finite (chunk %d, step %d)", t->next + 1,
-                 step + 1);
+  return kl_fail(err, KL_ERR_FORMAT, "the model produced values that are not finite (chunk %d, step %d)",
+                 t->next + 1, step + 1);
 }
 
 bool kl_t2v_commit_causal(KlT2v *t, const KlCancel *cancel, KlErr *err) {
   KlWanText *texts[2];
   kl_t2v_prompt_texts(t, t->prompt_now, texts);
   KlWanCondition cond = {.first_frame = t->first_latent};
-  if (!kl_wan_stream_commit(t->stream, texts, t->latents, (int)t->span.latents, 0, &cond, cancel, err)) return false;
+  if (!kl_wan_stream_commit(t->stream, texts, t->latents, (int)t->span.latents, 0, &cond, cancel, err))
+    return false;
   /* The cache's clean latents in its own order: the sink, then the recent ones. */
   int have = t->n_cached + (int)t->span.latents, keep = kl_wan_stream_cached(t->stream);
   float *all = kl_alloc((size_t)have * t->frame_elems, sizeof *all);
@@ -63,8 +64,8 @@ bool kl_t2v_sample_causal(KlT2v *t, const KlCancel *cancel, const KlProgressSink
   kl_randn(t->p.seed, NOISE, at, t->latents, n);
   for (int i = 0; i < t->schedule.steps; i++) {
     kl_progress(progress, (KlProgress){KL_PHASE_SAMPLE, t->next, t->plan.chunks, i, t->schedule.steps});
-    if (!kl_wan_stream_forward(t->stream, texts, t->latents, frames, (float)t->schedule.timestep[i], &cond, t->velocity,
-                               cancel, err))
+    if (!kl_wan_stream_forward(t->stream, texts, t->latents, frames, (float)t->schedule.timestep[i], &cond,
+                               t->velocity, cancel, err))
       return false;
     if (t->branches == 2) kl_guide(t->velocity[0], t->velocity[1], t->p.guidance, t->velocity[0], n);
     if (!values_ok(t, t->velocity[0], n, i, err)) return false;
@@ -90,8 +91,8 @@ bool kl_t2v_sample_clip(KlT2v *t, const KlCancel *cancel, const KlProgressSink *
     KlWanCondition cond = {0};
     kl_t2v_prompt_texts(t, kl_t2v_prompt_at(t, kl_video_frame(start)), texts);
     float *out[2] = {t->noise, t->noise + (size_t)length * e};
-    if (!kl_wan_forward(t->wan, texts, t->branches, t->whole + (size_t)start * e, length, t->height, t->width, &timestep,
-                        true, &cond, out, cancel, err))
+    if (!kl_wan_forward(t->wan, texts, t->branches, t->whole + (size_t)start * e, length, t->height, t->width,
+                        &timestep, true, &cond, out, cancel, err))
       return false;
     if (t->branches == 2) kl_guide(out[0], out[1], t->p.guidance, out[0], (size_t)length * e);
     /* The later window overrides from the cut on. */

@@ -1,5 +1,5 @@
-/* The state between chunks as bytes, in the machine's own byte order: a ledger does not travel between architectures, and
- * the header says so. One walk serves counting, writing and reading. */
+/* The state between chunks as bytes, in the machine's own byte order: a ledger does not travel between
+ * architectures, and the header says so. One walk serves counting, writing and reading. */
 #include "engine/base/mem.h"
 #include "engine/pipelines/t2v.h"
 
@@ -20,23 +20,27 @@ static void field(Walk *w, void *p, size_t n) {
       w->bad = true;
       return;
     }
-    if (w->to) memcpy(w->to + w->at, p, n);
-    else memcpy(p, w->from + w->at, n);
+    if (w->to)
+      memcpy(w->to + w->at, p, n);
+    else
+      memcpy(p, w->from + w->at, n);
   }
   w->at += n;
 }
 
 /* The fixed part. */
 static void head(Walk *w, KlT2v *t) {
-  uint32_t magic = MAGIC, version = VERSION, causal = t->config.causal, sizes[4] = {
-      (uint32_t)t->config.out_dim, (uint32_t)t->height, (uint32_t)t->width, (uint32_t)t->plan.latent_frames};
+  uint32_t magic = MAGIC, version = VERSION, causal = t->config.causal,
+           sizes[4] = {(uint32_t)t->config.out_dim, (uint32_t)t->height, (uint32_t)t->width,
+                       (uint32_t)t->plan.latent_frames};
   uint32_t want[4];
   memcpy(want, sizes, sizeof want);
   field(w, &magic, 4);
   field(w, &version, 4);
   field(w, &causal, 4);
   field(w, sizes, sizeof sizes);
-  if (magic != MAGIC || version != VERSION || causal != (uint32_t)t->config.causal || memcmp(want, sizes, sizeof want))
+  if (magic != MAGIC || version != VERSION || causal != (uint32_t)t->config.causal ||
+      memcmp(want, sizes, sizeof want))
     w->bad = true;
   if (w->bad) return;
   field(w, &t->next, sizeof t->next);
@@ -46,7 +50,9 @@ static void head(Walk *w, KlT2v *t) {
   field(w, &t->whole_done, sizeof t->whole_done);
 }
 
-static size_t decoder_bytes(const KlT2v *t) { return t->decoder ? kl_vae_decoder_state_bytes(t->decoder) : 0; }
+static size_t decoder_bytes(const KlT2v *t) {
+  return t->decoder ? kl_vae_decoder_state_bytes(t->decoder) : 0;
+}
 
 size_t kl_t2v_state_bytes(const KlT2v *t) {
   KlT2v copy = *t;
@@ -77,7 +83,9 @@ bool kl_t2v_save(const KlT2v *t, void *bytes, size_t n, KlErr *err) {
   return true;
 }
 
-static bool bad(KlErr *err) { return kl_fail(err, KL_ERR_FORMAT, "the stored state does not belong to this job"); }
+static bool bad(KlErr *err) {
+  return kl_fail(err, KL_ERR_FORMAT, "the stored state does not belong to this job");
+}
 
 bool kl_t2v_load(KlT2v *t, const void *bytes, size_t n, KlErr *err) {
   Walk w = {.from = bytes, .size = n};

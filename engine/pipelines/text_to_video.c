@@ -8,20 +8,21 @@
 #include <string.h>
 
 enum {
-  CLIP_CHUNK = 6,           /* latent frames that a whole clip is decoded and stored by */
-  MOST_FRAMES = 100000000,  /* 72 days at 16 fps: beyond it a length is a slip of the keyboard */
-  MOST_PIXELS = 8192,       /* a side */
-  KEEP_TEXT = 512 << 20,    /* text encoders up to this size are not dropped layer by layer */
+  CLIP_CHUNK = 6,          /* latent frames that a whole clip is decoded and stored by */
+  MOST_FRAMES = 100000000, /* 72 days at 16 fps: beyond it a length is a slip of the keyboard */
+  MOST_PIXELS = 8192,      /* a side */
+  KEEP_TEXT = 512 << 20,   /* text encoders up to this size are not dropped layer by layer */
 };
 
 /* ---- checking and planning ---- */
 
 static bool check_params(const KlT2vParams *p, KlErr *err) {
   if (p->width < 1 || p->height < 1 || p->width > MOST_PIXELS || p->height > MOST_PIXELS)
-    return kl_fail(err, KL_ERR_INVALID, "size must be 1x1 to %dx%d, not %dx%d", MOST_PIXELS, MOST_PIXELS, p->width,
-                   p->height);
+    return kl_fail(err, KL_ERR_INVALID, "size must be 1x1 to %dx%d, not %dx%d", MOST_PIXELS, MOST_PIXELS,
+                   p->width, p->height);
   if (p->frames < 1 || p->frames > MOST_FRAMES)
-    return kl_fail(err, KL_ERR_INVALID, "frames must be 1 to %d, not %lld", MOST_FRAMES, (long long)p->frames);
+    return kl_fail(err, KL_ERR_INVALID, "frames must be 1 to %d, not %lld", MOST_FRAMES,
+                   (long long)p->frames);
   if (!isfinite(p->guidance) || p->guidance < 0 || p->guidance > 100)
     return kl_fail(err, KL_ERR_INVALID, "guidance must be 0 to 100");
   if (p->n_prompts < 1) return kl_fail(err, KL_ERR_INVALID, "a prompt is needed");
@@ -37,8 +38,9 @@ static bool check_size(const KlT2v *t, KlErr *err) {
   int m = t->plan.size_multiple, w = t->p.width, h = t->p.height;
   if (w % m == 0 && h % m == 0) return true;
   int up_w = (w + m / 2) / m * m, up_h = (h + m / 2) / m * m;
-  return kl_fail(err, KL_ERR_INVALID, "width and height must be multiples of %d for this model: try %dx%d instead of %dx%d",
-                 m, up_w ? up_w : m, up_h ? up_h : m, w, h);
+  return kl_fail(err, KL_ERR_INVALID,
+                 "width and height must be multiples of %d for this model: try %dx%d instead of %dx%d", m,
+                 up_w ? up_w : m, up_h ? up_h : m, w, h);
 }
 
 /* Defaults that depend on the model. */
@@ -49,20 +51,22 @@ static bool settle_streaming(KlT2v *t, KlErr *err) {
     if (!p->window_frames) p->window_frames = t->config.window_frames;
     if (!p->sink_frames) p->sink_frames = t->config.sink_frames;
     if (p->window_frames < p->sink_frames + t->chunk_latents)
-      return kl_fail(err, KL_ERR_INVALID, "the window (%d) must hold the sink (%d) and a chunk (%d)", p->window_frames,
-                     p->sink_frames, t->chunk_latents);
+      return kl_fail(err, KL_ERR_INVALID, "the window (%d) must hold the sink (%d) and a chunk (%d)",
+                     p->window_frames, p->sink_frames, t->chunk_latents);
     return true;
   }
   t->chunk_latents = CLIP_CHUNK;
   if (!p->clip_frames) p->clip_frames = KL_T2V_CLIP_FRAMES;
   if (!p->overlap_frames) p->overlap_frames = p->clip_frames / 3;
   if (p->overlap_frames >= p->clip_frames)
-    return kl_fail(err, KL_ERR_INVALID, "the overlap (%d) must be smaller than the clip (%d)", p->overlap_frames,
-                   p->clip_frames);
+    return kl_fail(err, KL_ERR_INVALID, "the overlap (%d) must be smaller than the clip (%d)",
+                   p->overlap_frames, p->clip_frames);
   return true;
 }
 
-static double giga(size_t bytes) { return (double)bytes / 1e9; }
+static double giga(size_t bytes) {
+  return (double)bytes / 1e9;
+}
 
 static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
   const KlWanConfig *c = &t->config;
@@ -82,7 +86,8 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
     frames = kl_window_length(&w);
     windows = w.count;
   }
-  if (!kl_wan_forward_plan(t->wan, t->branches, frames, t->height, t->width, &plan->workspace_bytes, &flops, err))
+  if (!kl_wan_forward_plan(t->wan, t->branches, frames, t->height, t->width, &plan->workspace_bytes, &flops,
+                           err))
     return false;
   plan->tokens_chunk = (int64_t)grid * (c->causal ? t->p.window_frames : frames);
   if (c->causal) {
@@ -90,7 +95,8 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
     double seen = (double)(plan->tokens_chunk - (int64_t)frames * grid);
     flops += 4.0 * seen * (double)frames * grid * c->dim * c->layers * t->branches;
     size_t element = t->backend->compute == KL_BF16 ? 2 : 4;
-    plan->cache_bytes = element * 2 * (size_t)c->dim * (size_t)c->layers * (size_t)t->branches * (size_t)plan->tokens_chunk;
+    plan->cache_bytes =
+        element * 2 * (size_t)c->dim * (size_t)c->layers * (size_t)t->branches * (size_t)plan->tokens_chunk;
     plan->flops_chunk = flops * (t->schedule.steps + 1);
     plan->flops_total = plan->flops_chunk * plan->chunks;
   } else {
@@ -99,7 +105,8 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
   }
   size_t vae_weights = kl_weights_bytes(t->vae_weights);
   size_t sampling = plan->weights_bytes + plan->cache_bytes;
-  /* A whole clip gives its transformer back before decoding; a stream holds both, and they share the workspace. */
+  /* A whole clip gives its transformer back before decoding; a stream holds both, and they share the
+   * workspace. */
   size_t beside = (c->causal ? sampling : 0) + vae_weights, budget = t->p.memory_budget;
   KlVaeDecodePlan decode;
   t->vae_budget = budget > beside ? budget - beside : 0;
@@ -112,14 +119,15 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
   if (beside + vae_run > peak) peak = beside + vae_run;
   plan->peak_bytes = peak;
   if (budget && peak > budget)
-    return kl_fail(err, KL_ERR_OOM, "needs %.2f GB, the budget is %.2f GB: try a smaller size%s", giga(peak), giga(budget),
-                   c->causal ? " or a smaller window" : " or a shorter clip");
+    return kl_fail(err, KL_ERR_OOM, "needs %.2f GB, the budget is %.2f GB: try a smaller size%s", giga(peak),
+                   giga(budget), c->causal ? " or a smaller window" : " or a shorter clip");
   return true;
 }
 
 /* Opens the mapped files of transformer and VAE (no weight is read yet) and fills the plan. */
 static bool inspect(KlT2v *t, const KlModelFiles *f, KlErr *err) {
-  if (!check_params(&t->p, err) || !kl_schedule_init(&t->schedule, t->p.solver, t->p.steps, t->p.shift, err)) return false;
+  if (!check_params(&t->p, err) || !kl_schedule_init(&t->schedule, t->p.solver, t->p.steps, t->p.shift, err))
+    return false;
   KlWeights *text = NULL;
   if (!kl_weights_open(f->text_encoder, f->text_encoder_files, &text, err)) return false;
   /* Layer by layer: about a layer in its stored and its packed form (UMT5-XXL has 24). */
@@ -134,8 +142,9 @@ static bool inspect(KlT2v *t, const KlModelFiles *f, KlErr *err) {
   t->config = *kl_wan_config(t->wan);
   t->vae_info = *kl_vae_info(t->vae);
   if (t->vae_info.latent_channels != t->config.out_dim)
-    return kl_fail(err, KL_ERR_FORMAT, "transformer and VAE do not belong together: %d and %d latent channels",
-                   t->config.out_dim, t->vae_info.latent_channels);
+    return kl_fail(err, KL_ERR_FORMAT,
+                   "transformer and VAE do not belong together: %d and %d latent channels", t->config.out_dim,
+                   t->vae_info.latent_channels);
   t->plan.size_multiple = t->vae_info.stride_space * t->config.patch_h;
   if (!check_size(t, err) || !settle_streaming(t, err)) return false;
   if (t->p.first_frame && !t->config.first_frame_channels)
@@ -175,10 +184,12 @@ static bool own_params(KlT2v *t, const KlT2vParams *p) {
   t->p.negative = negative;
   if (!prompts || !negative) return false;
   for (int i = 0; i < p->n_prompts; i++) {
-    prompts[i] = (KlPrompt){p->prompts[i].from_frame, kl_strdup(p->prompts[i].text ? p->prompts[i].text : "")};
+    prompts[i] =
+        (KlPrompt){p->prompts[i].from_frame, kl_strdup(p->prompts[i].text ? p->prompts[i].text : "")};
     if (!prompts[i].text) return false;
   }
-  if (p->first_frame && p->width > 0 && p->height > 0 && p->width <= MOST_PIXELS && p->height <= MOST_PIXELS) {
+  if (p->first_frame && p->width > 0 && p->height > 0 && p->width <= MOST_PIXELS &&
+      p->height <= MOST_PIXELS) {
     size_t n = (size_t)p->width * (size_t)p->height * 3;
     float *copy = kl_alloc(n, sizeof *copy);
     t->p.first_frame = copy;
@@ -205,8 +216,10 @@ static bool encode_prompt(KlTokenizer *tok, KlUmt5 *enc, bool keep, const char *
     tokens.ids[most - 1] = kl_tokenizer_eos(tok);
   }
   out->rows = kl_alloc((size_t)out->n * (size_t)kl_umt5_dim(enc), sizeof *out->rows);
-  if (!out->rows) kl_fail(err, KL_ERR_OOM, "no memory for the prompt");
-  else ok = kl_umt5_encode(enc, tokens.ids, out->n, keep, out->rows, cancel, err);
+  if (!out->rows)
+    kl_fail(err, KL_ERR_OOM, "no memory for the prompt");
+  else
+    ok = kl_umt5_encode(enc, tokens.ids, out->n, keep, out->rows, cancel, err);
 out:
   kl_tokens_free(&tokens);
   kl_free(&clean);
@@ -215,16 +228,19 @@ out:
 
 /* contexts: one a prompt, then the negative's. The text encoder is gone when this returns. */
 static bool encode_prompts(KlT2v *t, const KlModelFiles *f, void (*unknown)(void *, const char *), void *user,
-                           Context *contexts, const KlCancel *cancel, const KlProgressSink *progress, KlErr *err) {
+                           Context *contexts, const KlCancel *cancel, const KlProgressSink *progress,
+                           KlErr *err) {
   bool ok = false;
   KlWeights *w = NULL;
   KlTokenizer *tok = NULL;
   KlUmt5 *enc = NULL;
   if (!kl_tokenizer_open(f->tokenizer, &tok, err) ||
-      !kl_weights_open(f->text_encoder, f->text_encoder_files, &w, err) || !kl_umt5_open(w, t->backend, &enc, err))
+      !kl_weights_open(f->text_encoder, f->text_encoder_files, &w, err) ||
+      !kl_umt5_open(w, t->backend, &enc, err))
     goto out;
   if (kl_umt5_dim(enc) != t->config.text_dim) {
-    kl_fail(err, KL_ERR_FORMAT, "transformer and text encoder do not belong together: %d and %d text channels",
+    kl_fail(err, KL_ERR_FORMAT,
+            "transformer and text encoder do not belong together: %d and %d text channels",
             t->config.text_dim, kl_umt5_dim(enc));
     goto out;
   }
@@ -282,8 +298,9 @@ static bool make_buffers(KlT2v *t, KlErr *err) {
   return kl_solver_new(&t->schedule, n, &t->solver, err);
 }
 
-bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b, void (*unknown)(void *, const char *),
-                 void *user, const KlCancel *cancel, const KlProgressSink *progress, KlT2v **out, KlErr *err) {
+bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b,
+                 void (*unknown)(void *, const char *), void *user, const KlCancel *cancel,
+                 const KlProgressSink *progress, KlT2v **out, KlErr *err) {
   *out = NULL;
   KlT2v *t = kl_calloc(1, sizeof *t);
   Context *contexts = NULL;
@@ -298,7 +315,8 @@ bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b, 
   if (!inspect(t, files, err)) goto out;
   if (!encode_prompts(t, files, unknown, user, contexts, cancel, progress, err)) goto out;
   kl_progress(progress, (KlProgress){KL_PHASE_LOAD, 0, t->plan.chunks, 0, 1});
-  if (!make_texts(t, contexts, cancel, err) || !encode_first_frame(t, cancel, progress, err) || !make_buffers(t, err))
+  if (!make_texts(t, contexts, cancel, err) || !encode_first_frame(t, cancel, progress, err) ||
+      !make_buffers(t, err))
     goto out;
   if (t->config.causal && !kl_wan_stream_new(t->wan, t->branches, t->height, t->width, t->p.window_frames,
                                              t->p.sink_frames, t->config.relative_positions, &t->stream, err))
@@ -343,7 +361,9 @@ void kl_t2v_free(KlT2v **pt) {
   kl_free(pt);
 }
 
-const KlT2vPlan *kl_t2v_get_plan(const KlT2v *t) { return &t->plan; }
+const KlT2vPlan *kl_t2v_get_plan(const KlT2v *t) {
+  return &t->plan;
+}
 
 /* ---- chunk by chunk ---- */
 
@@ -352,9 +372,14 @@ static void finish_chunk(KlT2v *t, KlChunk *out) {
   KlLatentStats now;
   kl_latent_stats(t->latents, (int)t->span.latents, t->config.out_dim, t->height * t->width, &now);
   if (t->next == 0) t->anchor = now;
-  *out = (KlChunk){.index = t->next, .first_frame = t->span.first_frame, .frames = (int)t->span.frames,
-                   .latent_frames = (int)t->span.latents, .channels = t->config.out_dim, .height = t->height,
-                   .width = t->width, .latents = t->latents};
+  *out = (KlChunk){.index = t->next,
+                   .first_frame = t->span.first_frame,
+                   .frames = (int)t->span.frames,
+                   .latent_frames = (int)t->span.latents,
+                   .channels = t->config.out_dim,
+                   .height = t->height,
+                   .width = t->width,
+                   .latents = t->latents};
   kl_drift(&t->anchor, &now, &out->drift_mean, &out->drift_var);
   t->next++;
   t->has_chunk = true;
@@ -366,9 +391,11 @@ static void drop_mapped(KlT2v *t) {
   t->weights_dropped = true;
 }
 
-bool kl_t2v_sample(KlT2v *t, KlChunk *out, const KlCancel *cancel, const KlProgressSink *progress, KlErr *err) {
+bool kl_t2v_sample(KlT2v *t, KlChunk *out, const KlCancel *cancel, const KlProgressSink *progress,
+                   KlErr *err) {
   *out = (KlChunk){.index = t->next};
-  if (!t->can_sample) return kl_fail(err, KL_ERR_INVALID, "the run was replayed without its caches; it can only decode");
+  if (!t->can_sample)
+    return kl_fail(err, KL_ERR_INVALID, "the run was replayed without its caches; it can only decode");
   t->span = kl_chunk_span(t->p.frames, t->chunk_latents, t->next);
   if (t->span.latents == 0) return true;
   if (t->config.causal) {
@@ -394,10 +421,12 @@ bool kl_t2v_sample(KlT2v *t, KlChunk *out, const KlCancel *cancel, const KlProgr
   return true;
 }
 
-bool kl_t2v_replay(KlT2v *t, const float *latents, bool rebuild, KlChunk *out, const KlCancel *cancel, KlErr *err) {
+bool kl_t2v_replay(KlT2v *t, const float *latents, bool rebuild, KlChunk *out, const KlCancel *cancel,
+                   KlErr *err) {
   *out = (KlChunk){.index = t->next};
   t->span = kl_chunk_span(t->p.frames, t->chunk_latents, t->next);
-  if (t->span.latents == 0) return kl_fail(err, KL_ERR_INVALID, "there is no chunk %d in this job", t->next + 1);
+  if (t->span.latents == 0)
+    return kl_fail(err, KL_ERR_INVALID, "there is no chunk %d in this job", t->next + 1);
   size_t n = (size_t)t->span.latents * t->frame_elems;
   if (!kl_all_finite(latents, n)) return kl_fail(err, KL_ERR_FORMAT, "the stored latents are not finite");
   memcpy(t->latents, latents, n * sizeof *latents);
@@ -417,8 +446,8 @@ bool kl_t2v_need_decoder(KlT2v *t, KlErr *err) {
   return t->decoder || kl_vae_decoder_new(t->vae, t->height, t->width, t->vae_budget, &t->decoder, err);
 }
 
-bool kl_t2v_decode(KlT2v *t, bool (*frame)(void *, int64_t, const float *, KlErr *), void *user, const KlCancel *cancel,
-                   const KlProgressSink *progress, KlErr *err) {
+bool kl_t2v_decode(KlT2v *t, bool (*frame)(void *, int64_t, const float *, KlErr *), void *user,
+                   const KlCancel *cancel, const KlProgressSink *progress, KlErr *err) {
   if (!t->has_chunk) return kl_fail(err, KL_ERR_INVALID, "no chunk to decode");
   size_t pixels = (size_t)t->p.width * (size_t)t->p.height * 3;
   float *rgb = kl_alloc(4 * pixels, sizeof *rgb);
@@ -427,7 +456,8 @@ bool kl_t2v_decode(KlT2v *t, bool (*frame)(void *, int64_t, const float *, KlErr
   int64_t done = 0;
   for (int i = 0; ok && i < t->span.latents; i++) {
     int n = 0;
-    kl_progress(progress, (KlProgress){KL_PHASE_DECODE, t->next - 1, t->plan.chunks, i, (int)t->span.latents});
+    kl_progress(progress,
+                (KlProgress){KL_PHASE_DECODE, t->next - 1, t->plan.chunks, i, (int)t->span.latents});
     ok = kl_vae_decoder_push(t->decoder, t->latents + (size_t)i * t->frame_elems, rgb, &n, cancel, err);
     if (ok && !kl_all_finite(rgb, (size_t)n * pixels))
       ok = kl_fail(err, KL_ERR_FORMAT, "the decoder produced values that are not finite (chunk %d)", t->next);

@@ -1,5 +1,5 @@
-/* Noise schedules of flow matching: x_t = (1 - sigma) x0 + sigma eps, the model predicts v = eps - x0 at timestep
- * 1000 sigma. Shift k moves steps towards noise: sigma' = k sigma / (1 + (k - 1) sigma). */
+/* Noise schedules of flow matching: x_t = (1 - sigma) x0 + sigma eps, the model predicts v = eps - x0 at
+ * timestep 1000 sigma. Shift k moves steps towards noise: sigma' = k sigma / (1 + (k - 1) sigma). */
 #pragma once
 
 #include "engine/base/err.h"
@@ -21,7 +21,8 @@ typedef struct {
   KlSolver solver;
   int steps;
   double sigma[KL_MAX_STEPS + 1]; /* descending, sigma[steps] = 0 */
-  double timestep[KL_MAX_STEPS];  /* what the model is told; UniPC and DPM++ truncate to integers as the reference does */
+  double timestep[KL_MAX_STEPS];  /* what the model is told; UniPC and DPM++ truncate to integers as the
+                                     reference does */
 } KlSchedule;
 
 /* steps 1..1000, shift > 0 (1: none). KL_ERR_INVALID says which is out of range. */

@@ -11,13 +11,18 @@ struct KlSolverRun {
   int step;
   int order;          /* UniPC: order of the predictor that made the present x */
   float *x0, *before; /* estimates of the clean latent: this step's and the last one's */
-  float *last;        /* UniPC, [2 n]: the sample that the last predictor started from, and the estimate before m0 */
+  float *last; /* UniPC, [2 n]: the sample that the last predictor started from, and the estimate before m0 */
 };
 
 bool kl_solver_new(const KlSchedule *schedule, size_t n, KlSolverRun **out, KlErr *err) {
   KlSolverRun *r = kl_calloc(1, sizeof *r);
   *out = r;
-  if (r) *r = (KlSolverRun){.schedule = schedule, .n = n, .x0 = kl_calloc(n, 4), .before = kl_calloc(n, 4), .last = kl_calloc(n, 8)};
+  if (r)
+    *r = (KlSolverRun){.schedule = schedule,
+                       .n = n,
+                       .x0 = kl_calloc(n, 4),
+                       .before = kl_calloc(n, 4),
+                       .last = kl_calloc(n, 8)};
   if (r && r->x0 && r->before && r->last) return true;
   kl_solver_free(out);
   return kl_fail(err, KL_ERR_OOM, "no memory for the solver");
@@ -31,12 +36,20 @@ void kl_solver_free(KlSolverRun **r) {
   kl_free(r);
 }
 
-void kl_solver_reset(KlSolverRun *r) { r->step = r->order = 0; }
-int kl_solver_step_index(const KlSolverRun *r) { return r->step; }
-const float *kl_solver_x0(const KlSolverRun *r) { return r->x0; }
+void kl_solver_reset(KlSolverRun *r) {
+  r->step = r->order = 0;
+}
+int kl_solver_step_index(const KlSolverRun *r) {
+  return r->step;
+}
+const float *kl_solver_x0(const KlSolverRun *r) {
+  return r->x0;
+}
 
 /* Half the log signal-to-noise ratio; +-infinity at the ends. */
-static double lambda(double sigma) { return log(1 - sigma) - log(sigma); }
+static double lambda(double sigma) {
+  return log(1 - sigma) - log(sigma);
+}
 
 /* x = a x + b m + c p */
 static void combine(float *x, size_t n, double a, double b, const float *m, double c, const float *p) {
@@ -44,7 +57,8 @@ static void combine(float *x, size_t n, double a, double b, const float *m, doub
 }
 
 static void few_step(KlSolverRun *r, float *x, const float *noise, double next) {
-  if (next <= 0) memcpy(x, r->x0, r->n * sizeof *x);
+  if (next <= 0)
+    memcpy(x, r->x0, r->n * sizeof *x);
   else
     for (size_t i = 0; i < r->n; i++) x[i] = (float)((1 - next) * (double)r->x0[i] + next * (double)noise[i]);
 }
@@ -71,11 +85,13 @@ static void unipc_correct(KlSolverRun *r, float *x, double s) {
     past = (b0 - b1) / (1 - rk);
     now = b0 - past;
   }
-  /* x0 is the output now, before the one of the last step (m0), and behind `last` stands the one before it (m1). */
+  /* x0 is the output now, before the one of the last step (m0), and behind `last` stands the one before it
+   * (m1). */
   const float *m0 = r->before, *m1 = r->last + r->n, *mt = r->x0;
   for (size_t i = 0; i < r->n; i++) {
     double d = past ? past * ((double)m1[i] - (double)m0[i]) / rk : 0;
-    x[i] = (float)(s / s0 * (double)r->last[i] - k * (double)m0[i] - k * (d + now * ((double)mt[i] - (double)m0[i])));
+    x[i] = (float)(s / s0 * (double)r->last[i] - k * (double)m0[i] -
+                   k * (d + now * ((double)mt[i] - (double)m0[i])));
   }
 }
 
@@ -106,14 +122,22 @@ void kl_solver_step(KlSolverRun *r, float *x, const float *v, const float *noise
   case KL_SOLVER_EULER:
     for (size_t i = 0; i < r->n; i++) x[i] = (float)((double)x[i] + (double)v[i] * (next - s));
     break;
-  case KL_SOLVER_FEW_STEP: few_step(r, x, noise, next); break;
-  case KL_SOLVER_DPMPP: dpmpp(r, x, s, next); break;
-  case KL_SOLVER_UNIPC: unipc(r, x, s, next); break;
+  case KL_SOLVER_FEW_STEP:
+    few_step(r, x, noise, next);
+    break;
+  case KL_SOLVER_DPMPP:
+    dpmpp(r, x, s, next);
+    break;
+  case KL_SOLVER_UNIPC:
+    unipc(r, x, s, next);
+    break;
   }
   r->step++;
 }
 
-size_t kl_solver_state_bytes(const KlSolverRun *r) { return 2 * sizeof(int) + 4 * r->n * sizeof(float); }
+size_t kl_solver_state_bytes(const KlSolverRun *r) {
+  return 2 * sizeof(int) + 4 * r->n * sizeof(float);
+}
 
 void kl_solver_save(const KlSolverRun *r, void *bytes) {
   char *to = bytes;
@@ -131,7 +155,8 @@ bool kl_solver_load(KlSolverRun *r, const void *bytes, size_t size) {
   size_t n = r->n * sizeof(float);
   if (size != kl_solver_state_bytes(r)) return false;
   memcpy(position, from, sizeof position);
-  if (position[0] < 0 || position[0] >= r->schedule->steps || position[1] < 0 || position[1] > 2) return false;
+  if (position[0] < 0 || position[0] >= r->schedule->steps || position[1] < 0 || position[1] > 2)
+    return false;
   r->step = position[0];
   r->order = position[1];
   memcpy(r->x0, from + sizeof position, n);

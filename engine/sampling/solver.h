@@ -20,7 +20,8 @@ void kl_solver_step(KlSolverRun *r, float *x, const float *v, const float *noise
 /* The estimate of the clean latent after the last step taken, [n]; for previews. */
 const float *kl_solver_x0(const KlSolverRun *r);
 
-/* What the run remembers, as bytes: a stored step can be gone on from bit for bit. load: false if they do not fit. */
+/* What the run remembers, as bytes: a stored step can be gone on from bit for bit. load: false if they do not
+ * fit. */
 size_t kl_solver_state_bytes(const KlSolverRun *r);
 void kl_solver_save(const KlSolverRun *r, void *bytes);
 bool kl_solver_load(KlSolverRun *r, const void *bytes, size_t n);

@@ -1,5 +1,5 @@
-/* How a video falls into latents and chunks. Latent frame 0 is video frame 0 alone; latent frame i > 0 stands for
- * video frames 4i-3 .. 4i. */
+/* How a video falls into latents and chunks. Latent frame 0 is video frame 0 alone; latent frame i > 0 stands
+ * for video frames 4i-3 .. 4i. */
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* The drift watch: how far a chunk's latents have moved, channel by channel, from the first chunk's statistics. */
+/* The drift watch: how far a chunk's latents have moved, channel by channel, from the first chunk's
+ * statistics. */
 #pragma once
 
 #include <stdbool.h>

@@ -11,7 +11,9 @@ KlWindows kl_windows(int64_t frames, int clip, int overlap) {
   return w;
 }
 
-int kl_window_length(const KlWindows *w) { return w->frames < w->clip ? (int)w->frames : w->clip; }
+int kl_window_length(const KlWindows *w) {
+  return w->frames < w->clip ? (int)w->frames : w->clip;
+}
 
 int64_t kl_window_start(const KlWindows *w, int i) {
   int64_t at = (int64_t)i * (w->clip - w->overlap), last = w->frames - kl_window_length(w);

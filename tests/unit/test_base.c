@@ -105,7 +105,8 @@ static void test_philox(void) {
   kl_randn(7, 3, 333, part, 100); /* any part can be made alone */
   g_assert_cmpmem(part, 400, whole + 333, 400);
   double m = 0, v = 0;
-  for (int i = 0; i < 1000; i++) m += (double)whole[i] / 1000, v += (double)whole[i] * (double)whole[i] / 1000;
+  for (int i = 0; i < 1000; i++)
+    m += (double)whole[i] / 1000, v += (double)whole[i] * (double)whole[i] / 1000;
   g_assert_cmpfloat(fabs(m), <, 0.1);
   g_assert_cmpfloat(fabs(v - 1), <, 0.15);
 }

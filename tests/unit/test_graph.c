@@ -11,14 +11,22 @@ static bool fake_buffer(KlBackend *b, size_t bytes, KlBuffer *out, KlErr *err) {
   out->host = kl_calloc(bytes, 1);
   return out->host || kl_fail(err, KL_ERR_OOM, "no memory");
 }
-static void fake_free(KlBackend *b, KlBuffer *buf) { kl_free(&buf->host); }
-static bool fake_supports(const KlBackend *b, const KlTensor *n) { return true; }
-static size_t fake_scratch(const KlBackend *b, const KlTensor *n) { return n->op == KL_OP_ADD ? 4096 : 0; }
+static void fake_free(KlBackend *b, KlBuffer *buf) {
+  kl_free(&buf->host);
+}
+static bool fake_supports(const KlBackend *b, const KlTensor *n) {
+  return true;
+}
+static size_t fake_scratch(const KlBackend *b, const KlTensor *n) {
+  return n->op == KL_OP_ADD ? 4096 : 0;
+}
 static const KlBackendOps fake_ops = {
     .buffer_new = fake_buffer, .buffer_free = fake_free, .supports = fake_supports, .scratch = fake_scratch};
 static KlBackend fake = {.ops = &fake_ops, .name = "fake"};
 
-static KlTensor *root(KlTensor *t) { return t->base ? t->base : t; }
+static KlTensor *root(KlTensor *t) {
+  return t->base ? t->base : t;
+}
 
 /* Replays the graph: a tensor is live from its node to its last use; all live ones must be disjoint. */
 static void check_plan(KlGraph *g, size_t workspace) {
@@ -30,7 +38,8 @@ static void check_plan(KlGraph *g, size_t workspace) {
       if (t->base) continue;
       bool used = t->output || j == i;
       for (size_t k = i; k < g->count && !used; k++)
-        for (int s = 0; s < g->nodes[k]->nsrc; s++) used |= g->nodes[k]->src[s] && root(g->nodes[k]->src[s]) == t;
+        for (int s = 0; s < g->nodes[k]->nsrc; s++)
+          used |= g->nodes[k]->src[s] && root(g->nodes[k]->src[s]) == t;
       if (used) live[n++] = t;
     }
     for (size_t a = 0; a < n; a++) {
@@ -39,7 +48,8 @@ static void check_plan(KlGraph *g, size_t workspace) {
       g_assert_cmpuint(live[a]->offset + size_a, <=, workspace);
       for (size_t b = 0; b < a; b++) {
         kl_tensor_bytes(live[b], &size_b);
-        g_assert_true(live[a]->offset + size_a <= live[b]->offset || live[b]->offset + size_b <= live[a]->offset);
+        g_assert_true(live[a]->offset + size_a <= live[b]->offset ||
+                      live[b]->offset + size_b <= live[a]->offset);
       }
     }
   }
@@ -49,10 +59,12 @@ static void test_plan_random(void) {
   for (uint64_t seed = 0; seed < 40; seed++) {
     KlGraph g;
     kl_graph_init(&g);
-    KlTensor *t[64] = {kl_input(&g, "a", KL_F32, KL_SHAPE(6, 40)), kl_input(&g, "b", KL_F32, KL_SHAPE(6, 40))};
+    KlTensor *t[64] = {kl_input(&g, "a", KL_F32, KL_SHAPE(6, 40)),
+                       kl_input(&g, "b", KL_F32, KL_SHAPE(6, 40))};
     size_t sum = 0, bytes;
     for (int i = 2; i < 64; i++) {
-      KlTensor *x = t[(int)(kl_randu(seed, 0, (uint64_t)i) * i)], *y = t[(int)(kl_randu(seed, 1, (uint64_t)i) * i)];
+      KlTensor *x = t[(int)(kl_randu(seed, 0, (uint64_t)i) * i)],
+               *y = t[(int)(kl_randu(seed, 1, (uint64_t)i) * i)];
       int what = (int)(kl_randu(seed, 2, (uint64_t)i) * 4);
       t[i] = what == 0   ? kl_add(&g, x, y)
              : what == 1 ? kl_activation(&g, kl_reshape(&g, x, KL_SHAPE(3, -1)), KL_ACT_RELU)
@@ -101,20 +113,36 @@ static void test_refusals(void) {
   struct {
     const char *what;
     int which;
-  } cases[] = {{"linear", 0}, {"reshape", 1}, {"slice", 2}, {"concat", 3}, {"attention", 4}, {"shape", 5}, {"conv", 6}};
+  } cases[] = {{"linear", 0},    {"reshape", 1}, {"slice", 2}, {"concat", 3},
+               {"attention", 4}, {"shape", 5},   {"conv", 6}};
   for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
     KlGraph g;
     kl_graph_init(&g);
     KlTensor *x = kl_input(&g, "x", KL_F32, KL_SHAPE(4, 6)), *bad = x;
-    KlTensor *w = kl_input(&g, "w", KL_F32, KL_SHAPE(5, 7)), *q = kl_input(&g, "q", KL_F32, KL_SHAPE(2, 3, 4));
+    KlTensor *w = kl_input(&g, "w", KL_F32, KL_SHAPE(5, 7)),
+             *q = kl_input(&g, "q", KL_F32, KL_SHAPE(2, 3, 4));
     switch (cases[i].which) {
-    case 0: bad = kl_linear(&g, x, w, NULL, KL_ACT_NONE, KL_F32); break;
-    case 1: bad = kl_reshape(&g, x, KL_SHAPE(5, -1)); break;
-    case 2: bad = kl_slice(&g, x, 1, 3, 4); break;
-    case 3: bad = kl_concat(&g, (KlTensor *[]){x, w}, 2, 0); break;
-    case 4: bad = kl_attention(&g, &(KlAttention){.q = q, .segments = 1, .segment = {{.k = q, .v = x}}}); break;
-    case 5: bad = kl_input(&g, "huge", KL_F32, KL_SHAPE(INT64_MAX, 2)); break;
-    case 6: bad = kl_conv(&g, q, w, NULL, NULL, NULL, &(KlConvParams){1, 1, 1, 0, 0, 0, 0, 0}); break;
+    case 0:
+      bad = kl_linear(&g, x, w, NULL, KL_ACT_NONE, KL_F32);
+      break;
+    case 1:
+      bad = kl_reshape(&g, x, KL_SHAPE(5, -1));
+      break;
+    case 2:
+      bad = kl_slice(&g, x, 1, 3, 4);
+      break;
+    case 3:
+      bad = kl_concat(&g, (KlTensor *[]){x, w}, 2, 0);
+      break;
+    case 4:
+      bad = kl_attention(&g, &(KlAttention){.q = q, .segments = 1, .segment = {{.k = q, .v = x}}});
+      break;
+    case 5:
+      bad = kl_input(&g, "huge", KL_F32, KL_SHAPE(INT64_MAX, 2));
+      break;
+    case 6:
+      bad = kl_conv(&g, q, w, NULL, NULL, NULL, &(KlConvParams){1, 1, 1, 0, 0, 0, 0, 0});
+      break;
     }
     g_test_message("%s", cases[i].what);
     g_assert_null(bad);

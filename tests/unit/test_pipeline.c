@@ -1,5 +1,5 @@
-/* engine/pipelines on the tiny networks of tests/golden: they make two whole models, a chunk-causal one with TAEHV and
- * a bidirectional one with the Wan VAE. KL_GOLDEN names that folder. */
+/* engine/pipelines on the tiny networks of tests/golden: they make two whole models, a chunk-causal one with
+ * TAEHV and a bidirectional one with the Wan VAE. KL_GOLDEN names that folder. */
 #include "engine/base/mem.h"
 #include "engine/pipelines/pipeline.h"
 
@@ -13,8 +13,9 @@ static const char *files[5];
 
 /* 0: causal, 1: bidirectional */
 static KlModelFiles model(int which) {
-  const char *names[5] = {which ? "wan_t2v.weights.safetensors" : "wan_causal.weights.safetensors", "umt5.weights.safetensors",
-                          "tokenizer/spiece.model", which ? "wan_vae.weights.safetensors" : "taehv.weights.safetensors", ""};
+  const char *names[5] = {which ? "wan_t2v.weights.safetensors" : "wan_causal.weights.safetensors",
+                          "umt5.weights.safetensors", "tokenizer/spiece.model",
+                          which ? "wan_vae.weights.safetensors" : "taehv.weights.safetensors", ""};
   for (int i = 0; i < 4; i++) {
     g_snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
     files[i] = path[i];
@@ -26,8 +27,16 @@ static const KlPrompt one_prompt[] = {{0, "aaa aa"}};
 static const KlPrompt two_prompts[] = {{0, "aaa aa"}, {20, "x x a"}};
 
 static KlT2vParams params(int frames) {
-  return (KlT2vParams){.prompts = one_prompt, .n_prompts = 1, .width = 64, .height = 48, .frames = frames, .seed = 7,
-                       .steps = 2, .guidance = 3, .shift = 3, .solver = KL_SOLVER_EULER};
+  return (KlT2vParams){.prompts = one_prompt,
+                       .n_prompts = 1,
+                       .width = 64,
+                       .height = 48,
+                       .frames = frames,
+                       .seed = 7,
+                       .steps = 2,
+                       .guidance = 3,
+                       .shift = 3,
+                       .solver = KL_SOLVER_EULER};
 }
 
 static KlBackend *backend(int threads) {
@@ -55,8 +64,8 @@ static bool take(void *user, int64_t index, const float *rgb, KlErr *err) {
 #define CHECK(call)                                                                                          \
   if (!(call)) g_error("%s: %s", #call, err.msg)
 
-/* Runs to the end; after `stop_after` chunks (or steps of a whole clip) everything is thrown away and a new run goes on
- * from the stored state. Returns the hash of all frames. */
+/* Runs to the end; after `stop_after` chunks (or steps of a whole clip) everything is thrown away and a new
+ * run goes on from the stored state. Returns the hash of all frames. */
 static char *run(int which, KlT2vParams p, int threads, int stop_after) {
   KlErr err = KL_ERR_INIT;
   KlBackend *b = backend(threads);
@@ -102,8 +111,10 @@ static void test_resume(gconstpointer which) {
   KlT2vParams p = params(w ? 30 : 41);
   p.solver = w ? KL_SOLVER_UNIPC : KL_SOLVER_FEW_STEP;
   p.steps = 3;
-  if (w) p.clip_frames = 5, p.overlap_frames = 2;
-  else p.prompts = two_prompts, p.n_prompts = 2; /* a prompt switch with its recache */
+  if (w)
+    p.clip_frames = 5, p.overlap_frames = 2;
+  else
+    p.prompts = two_prompts, p.n_prompts = 2; /* a prompt switch with its recache */
   char *whole = run(w, p, 2, 0);
   for (int after = 1; after < 4; after++) {
     char *resumed = run(w, p, 1 + after % 2, after); /* another thread count besides */
@@ -135,7 +146,8 @@ static void test_replay(void) {
   KlModelFiles m = model(0);
   KlBackend *b = backend(2);
   KlT2v *t, *r;
-  Frames f = {.sum = g_checksum_new(G_CHECKSUM_SHA256), .most = -1}, g = {.sum = g_checksum_new(G_CHECKSUM_SHA256), .most = -1};
+  Frames f = {.sum = g_checksum_new(G_CHECKSUM_SHA256), .most = -1},
+         g = {.sum = g_checksum_new(G_CHECKSUM_SHA256), .most = -1};
   CHECK(kl_t2v_open(&m, &p, b, NULL, NULL, NULL, NULL, &t, &err));
   CHECK(kl_t2v_open(&m, &p, b, NULL, NULL, NULL, NULL, &r, &err));
   for (int i = 0; i < 3; i++) {
@@ -155,7 +167,9 @@ static void test_replay(void) {
   kl_backend_free(&b);
 }
 
-static void count_words(void *user, const char *word) { g_string_append_printf(user, "%s ", word); }
+static void count_words(void *user, const char *word) {
+  g_string_append_printf(user, "%s ", word);
+}
 
 static void test_refusals(void) {
   struct {
@@ -163,12 +177,18 @@ static void test_refusals(void) {
     KlErrCode code;
     KlT2vParams p;
   } cases[] = {
-      {"multiples of 16", KL_ERR_INVALID, params(9)}, {"frames", KL_ERR_INVALID, params(0)},
-      {"size", KL_ERR_INVALID, params(9)},            {"steps", KL_ERR_INVALID, params(9)},
-      {"guidance", KL_ERR_INVALID, params(9)},        {"shift", KL_ERR_INVALID, params(9)},
-      {"window", KL_ERR_INVALID, params(9)},          {"budget", KL_ERR_OOM, params(9)},
-      {"image", KL_ERR_UNSUPPORTED, params(9)},       {"order of time", KL_ERR_INVALID, params(9)},
-      {"frames", KL_ERR_INVALID, params(9)},          {"prompt", KL_ERR_INVALID, params(9)},
+      {"multiples of 16", KL_ERR_INVALID, params(9)},
+      {"frames", KL_ERR_INVALID, params(0)},
+      {"size", KL_ERR_INVALID, params(9)},
+      {"steps", KL_ERR_INVALID, params(9)},
+      {"guidance", KL_ERR_INVALID, params(9)},
+      {"shift", KL_ERR_INVALID, params(9)},
+      {"window", KL_ERR_INVALID, params(9)},
+      {"budget", KL_ERR_OOM, params(9)},
+      {"image", KL_ERR_UNSUPPORTED, params(9)},
+      {"order of time", KL_ERR_INVALID, params(9)},
+      {"frames", KL_ERR_INVALID, params(9)},
+      {"prompt", KL_ERR_INVALID, params(9)},
   };
   static const KlPrompt backwards[] = {{0, "a"}, {20, "b"}, {10, "c"}};
   static const float image[64 * 48 * 3];
@@ -255,7 +275,8 @@ static void test_plan(void) {
   KlChunk c;
   Frames f = {.sum = g_checksum_new(G_CHECKSUM_SHA256), .most = -1};
   CHECK(kl_t2v_open(&m, &p, b, NULL, NULL, NULL, NULL, &t, &err));
-  while (kl_t2v_sample(t, &c, NULL, NULL, &err) && c.frames) CHECK(kl_t2v_decode(t, take, &f, NULL, NULL, &err));
+  while (kl_t2v_sample(t, &c, NULL, NULL, &err) && c.frames)
+    CHECK(kl_t2v_decode(t, take, &f, NULL, NULL, &err));
   g_assert_cmpint(err.code, ==, KL_ERR_NONE);
   g_assert_cmpuint(b->peak_workspace, <=, ten.peak_bytes);
   g_checksum_free(f.sum);

@@ -71,8 +71,8 @@ static void test_drift(void) {
   g_assert_false(kl_all_finite(a, 300));
 }
 
-/* Where every sample comes from one point the velocity is exact, v = (x - x0) / sigma, and any solver lands on it. For
- * a Gaussian of variance c^2 the flow is known: x(s) = x(1) sqrt((1-s)^2 c^2 + s^2) from s = 1. */
+/* Where every sample comes from one point the velocity is exact, v = (x - x0) / sigma, and any solver lands
+ * on it. For a Gaussian of variance c^2 the flow is known: x(s) = x(1) sqrt((1-s)^2 c^2 + s^2) from s = 1. */
 static double gaussian_error(KlSolver solver, int steps) {
   KlSchedule sc;
   KlSolverRun *run;

@@ -213,9 +213,12 @@ static void test_cancel(void) {
   kl_backend_free(&b);
 }
 
-/* The software driver unloads its compiler with memory still in it, and the leak checker cannot name an unloaded library. */
+/* The software driver unloads its compiler with memory still in it, and the leak checker cannot name an
+ * unloaded library. */
 const char *__asan_default_options(void);
-const char *__asan_default_options(void) { return "detect_leaks=0"; }
+const char *__asan_default_options(void) {
+  return "detect_leaks=0";
+}
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);

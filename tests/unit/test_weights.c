@@ -144,53 +144,57 @@ static void test_names(void) {
         "time_embedding.0.weight", "text_embedding.2.bias", "time_projection.1.weight",
         "patch_embedding.weight", "vace_blocks.3.before_proj.weight", "vace_blocks.3.after_proj.bias",
         "vace_patch_embedding.weight");
-  NAMES(T(
-            "shared.weight") "," T("encoder.embed_tokens.weight") "," T("encoder.block.7.layer.0."
-                                                                        "SelfAttention.q."
-                                                                        "weight") "," T("encoder.block.7."
-                                                                                        "layer.0."
-                                                                                        "SelfAttention."
-                                                                                        "relative_"
-                                                                                        "attention_bias."
-                                                                                        "weight") "," T("enco"
-                                                                                                        "der."
-                                                                                                        "bloc"
-                                                                                                        "k.7."
-                                                                                                        "laye"
-                                                                                                        "r.0."
-                                                                                                        "laye"
-                                                                                                        "r_"
-                                                                                                        "norm"
-                                                                                                        ".wei"
-                                                                                                        "ght") "," T("encoder.block.7.layer.1.DenseReluDense.wi_0.weight") "," T("encoder.block.7.layer.1."
-                                                                                                                                                                                 "DenseReluDense.wi_1.weight") "," T("en"
-                                                                                                                                                                                                                     "co"
-                                                                                                                                                                                                                     "de"
-                                                                                                                                                                                                                     "r."
-                                                                                                                                                                                                                     "bl"
-                                                                                                                                                                                                                     "oc"
-                                                                                                                                                                                                                     "k."
-                                                                                                                                                                                                                     "7."
-                                                                                                                                                                                                                     "la"
-                                                                                                                                                                                                                     "ye"
-                                                                                                                                                                                                                     "r."
-                                                                                                                                                                                                                     "1."
-                                                                                                                                                                                                                     "De"
-                                                                                                                                                                                                                     "ns"
-                                                                                                                                                                                                                     "eR"
-                                                                                                                                                                                                                     "el"
-                                                                                                                                                                                                                     "uD"
-                                                                                                                                                                                                                     "en"
-                                                                                                                                                                                                                     "se"
-                                                                                                                                                                                                                     ".w"
-                                                                                                                                                                                                                     "o."
-                                                                                                                                                                                                                     "we"
-                                                                                                                                                                                                                     "ig"
-                                                                                                                                                                                                                     "h"
-                                                                                                                                                                                                                     "t") "," T("encoder.block.7.layer.1.layer_norm.weight") "," T("encoder.final_layer_norm.weight"),
-        "token_embedding.weight", "blocks.7.attn.q.weight", "blocks.7.pos_embedding.embedding.weight",
-        "blocks.7.norm1.weight", "blocks.7.ffn.gate.0.weight", "blocks.7.ffn.fc1.weight",
-        "blocks.7.ffn.fc2.weight", "blocks.7.norm2.weight", "norm.weight");
+  NAMES(
+      T("shared.weight") "," T("encoder.embed_tokens.weight") "," T(
+          "encoder.block.7.layer.0."
+          "SelfAttention.q."
+          "weight") "," T("encoder.block.7."
+                          "layer.0."
+                          "SelfAttention."
+                          "relative_"
+                          "attention_bias."
+                          "weight") "," T("enco"
+                                          "der."
+                                          "bloc"
+                                          "k.7."
+                                          "laye"
+                                          "r.0."
+                                          "laye"
+                                          "r_"
+                                          "norm"
+                                          ".wei"
+                                          "ght") "," T("encoder.block.7."
+                                                       "layer.1."
+                                                       "DenseReluDense."
+                                                       "wi_0.weight") "," T("encoder.block.7.layer.1."
+                                                                            "DenseReluDense.wi_1.weight") "," T("en"
+                                                                                                                "co"
+                                                                                                                "de"
+                                                                                                                "r."
+                                                                                                                "bl"
+                                                                                                                "oc"
+                                                                                                                "k."
+                                                                                                                "7."
+                                                                                                                "la"
+                                                                                                                "ye"
+                                                                                                                "r."
+                                                                                                                "1."
+                                                                                                                "De"
+                                                                                                                "ns"
+                                                                                                                "eR"
+                                                                                                                "el"
+                                                                                                                "uD"
+                                                                                                                "en"
+                                                                                                                "se"
+                                                                                                                ".w"
+                                                                                                                "o."
+                                                                                                                "we"
+                                                                                                                "ig"
+                                                                                                                "h"
+                                                                                                                "t") "," T("encoder.block.7.layer.1.layer_norm.weight") "," T("encoder.final_layer_norm.weight"),
+      "token_embedding.weight", "blocks.7.attn.q.weight", "blocks.7.pos_embedding.embedding.weight",
+      "blocks.7.norm1.weight", "blocks.7.ffn.gate.0.weight", "blocks.7.ffn.fc1.weight",
+      "blocks.7.ffn.fc2.weight", "blocks.7.norm2.weight", "norm.weight");
   NAMES(
       T("token_embd.weight") "," T("enc.blk.0.attn_q.weight") "," T("enc.blk.0.attn_o.weight") "," T(
           "enc."
@@ -219,28 +223,41 @@ static void test_names(void) {
       "token_embedding.weight", "blocks.0.attn.q.weight", "blocks.0.attn.o.weight",
       "blocks.0.pos_embedding.embedding.weight", "blocks.0.ffn.gate.0.weight", "blocks.0.ffn.fc1.weight",
       "blocks.0.ffn.fc2.weight", "blocks.0.norm1.weight", "blocks.0.norm2.weight", "norm.weight");
-  NAMES(T("encoder.conv_in.weight") "," T("encoder.down_blocks.3.conv_shortcut.weight") "," T(
-            "encoder.down_"
-            "blocks.5.time_"
-            "conv.bias") "," T("encoder.down_blocks.2.resample.1.weight") "," T("encoder.mid_block.resnets.1."
-                                                                                "norm2.gamma") "," T("encoder"
-                                                                                                     ".mid_"
-                                                                                                     "block."
-                                                                                                     "attenti"
-                                                                                                     "ons.0."
-                                                                                                     "to_qkv."
-                                                                                                     "bias") "," T("encoder.norm_out.gamma") "," T("decoder.conv_out.bias") "," T("decoder.up_blocks.1.resnets.0.conv_"
-                                                                                                                                                                                  "shortcut.bias") "," T("decoder.up_"
-                                                                                                                                                                                                         "blocks.3."
-                                                                                                                                                                                                         "resnets.2."
-                                                                                                                                                                                                         "conv1."
-                                                                                                                                                                                                         "weight") "," T("decoder.up_blocks.0.upsamplers.0.time_conv.weight") "," T("decoder.up_blocks.2.upsamplers.0.resample.1.bias") "," T("quant_conv.weight") "," T("post_quant_conv.bias"),
-        "encoder.conv1.weight", "encoder.downsamples.3.shortcut.weight",
-        "encoder.downsamples.5.time_conv.bias", "encoder.downsamples.2.resample.1.weight",
-        "encoder.middle.2.residual.3.gamma", "encoder.middle.1.to_qkv.bias", "encoder.head.0.gamma",
-        "decoder.head.2.bias", "decoder.upsamples.4.shortcut.bias", "decoder.upsamples.14.residual.2.weight",
-        "decoder.upsamples.3.time_conv.weight", "decoder.upsamples.11.resample.1.bias", "conv1.weight",
-        "conv2.bias");
+  NAMES(
+      T("encoder.conv_in.weight") "," T("encoder.down_blocks.3.conv_shortcut.weight") "," T(
+          "encoder.down_"
+          "blocks.5.time_"
+          "conv.bias") "," T("encoder.down_blocks.2."
+                             "resample.1.weight") "," T("encoder.mid_block.resnets.1."
+                                                        "norm2.gamma") "," T("encoder"
+                                                                             ".mid_"
+                                                                             "block."
+                                                                             "attenti"
+                                                                             "ons.0."
+                                                                             "to_qkv."
+                                                                             "bias") "," T("encoder.norm_out."
+                                                                                           "gamma") "," T("de"
+                                                                                                          "co"
+                                                                                                          "de"
+                                                                                                          "r."
+                                                                                                          "co"
+                                                                                                          "nv"
+                                                                                                          "_o"
+                                                                                                          "ut"
+                                                                                                          ".b"
+                                                                                                          "ia"
+                                                                                                          "s") "," T("decoder.up_blocks.1.resnets.0.conv_"
+                                                                                                                     "shortcut.bias") "," T("decoder.up_"
+                                                                                                                                            "blocks.3."
+                                                                                                                                            "resnets.2."
+                                                                                                                                            "conv1."
+                                                                                                                                            "weight") "," T("decoder.up_blocks.0.upsamplers.0.time_conv.weight") "," T("decoder.up_blocks.2.upsamplers.0.resample.1.bias") "," T("quant_conv.weight") "," T("post_quant_conv.bias"),
+      "encoder.conv1.weight", "encoder.downsamples.3.shortcut.weight", "encoder.downsamples.5.time_conv.bias",
+      "encoder.downsamples.2.resample.1.weight", "encoder.middle.2.residual.3.gamma",
+      "encoder.middle.1.to_qkv.bias", "encoder.head.0.gamma", "decoder.head.2.bias",
+      "decoder.upsamples.4.shortcut.bias", "decoder.upsamples.14.residual.2.weight",
+      "decoder.upsamples.3.time_conv.weight", "decoder.upsamples.11.resample.1.bias", "conv1.weight",
+      "conv2.bias");
 }
 
 /* ---- random weights, memory ---- */

@@ -262,8 +262,11 @@ static inline __attribute__((always_inline)) void product(const int mr, const in
 #endif
 PRODUCTS(1)
 PRODUCTS(2)
-PRODUCTS(3) PRODUCTS(4) PRODUCTS(5) PRODUCTS(6) static const Product products[MR][NR] = {
-    ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6)};
+PRODUCTS(3)
+PRODUCTS(4)
+PRODUCTS(5)
+PRODUCTS(6) static const Product products[MR][NR] = {ENTRY(1), ENTRY(2), ENTRY(3),
+                                                     ENTRY(4), ENTRY(5), ENTRY(6)};
 
 /* s[mr][padded] = q k^T */
 static void scores(const Job *job, const Tile *t, const float *q, int mr, float *s, int64_t ld) {
