@@ -260,13 +260,16 @@ static inline __attribute__((always_inline)) void product(const int mr, const in
 #define ENTRY(mr)                                                                                            \
   { product_##mr##_1, product_##mr##_2 }
 #endif
+/* clang-format does not know where a macro ends. */
+/* clang-format off */
 PRODUCTS(1)
 PRODUCTS(2)
 PRODUCTS(3)
 PRODUCTS(4)
 PRODUCTS(5)
-PRODUCTS(6) static const Product products[MR][NR] = {ENTRY(1), ENTRY(2), ENTRY(3),
-                                                     ENTRY(4), ENTRY(5), ENTRY(6)};
+PRODUCTS(6)
+static const Product products[MR][NR] = {ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6)};
+/* clang-format on */
 
 /* s[mr][padded] = q k^T */
 static void scores(const Job *job, const Tile *t, const float *q, int mr, float *s, int64_t ld) {
