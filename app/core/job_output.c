@@ -100,7 +100,7 @@ bool kl_job_output_open(KlJobOutput *o, const KlJobPlan *plan, const char *path,
   if (!kl_encoder_open(&spec, sink, cancel, &o->encoder, &err)) return kl_gerr(error, &err);
   if (o->files) return true;
   if (!kl_file_sink_open(o->written, offset, &o->sink, &err)) return kl_gerr(error, &err);
-  if (!o->pipe) stat(o->written, &o->id);
+  if (!o->pipe && stat(o->written, &o->id)) memset(&o->id, 0, sizeof o->id);
   return true;
 }
 
@@ -151,7 +151,8 @@ void kl_job_output_abandon(KlJobOutput *o) {
 void kl_job_output_clear(KlJobOutput *o) {
   kl_encoder_free(&o->encoder);
   kl_file_sink_close(&o->sink, NULL);
-  if (o->sum) g_checksum_free(o->sum);
+  if (!o->written) return; /* never opened */
+  g_checksum_free(o->sum);
   g_free(o->written);
   *o = (KlJobOutput){0};
 }

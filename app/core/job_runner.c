@@ -210,9 +210,19 @@ static bool open_pipeline(Run *r, GError **error) {
 
 /* ---- where to start ---- */
 
+/* What the bytes depend on besides the job: the model's files and the pixels of --image. A new string. */
+static char *identity_of(Run *r, GError **error) {
+  const KlJobPlan *p = r->plan;
+  g_autofree char *model = kl_model_identity(p->model, r->how->cancel, error);
+  if (!model || !kl_job_plan_load_image(r->plan, r->how->cancel, error)) return NULL;
+  if (!p->first_frame) return g_steal_pointer(&model);
+  size_t n = (size_t)p->job->width * (size_t)p->job->height * 3 * sizeof *p->first_frame;
+  g_autofree char *image = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)p->first_frame, n);
+  return g_strconcat(model, " ", image, NULL);
+}
+
 static bool new_ledger(Run *r, const char *path, GError **error) {
-  g_autofree char *spec = kl_job_serialise(r->plan->job, false),
-                  *identity = kl_model_identity(r->plan->model, r->how->cancel, error);
+  g_autofree char *spec = kl_job_serialise(r->plan->job, false), *identity = identity_of(r, error);
   g_autofree char *output = g_canonicalize_filename(r->how->output, NULL);
   g_autofree char *shown = g_filename_display_name(output);
   if (!identity) return false;
@@ -283,11 +293,13 @@ static bool adopt_ledger(Run *r, const KlJobSpec *asked, const char *path, GErro
                     "the unfinished render of %s was asked for differently: %s (-y begins again)", shown,
                     what);
   if (!(r->plan = kl_job_plan_new(asked, r->how->output, lj, error))) return false;
-  g_autofree char *identity = kl_model_identity(r->plan->model, r->how->cancel, error);
+  g_autofree char *identity = identity_of(r, error);
   if (!identity) return false;
-  if (strcmp(identity, lj->identity))
-    return kl_gfail(error, KL_ERROR_INPUT, "the model '%s' is not the one that this render was begun with",
-                    r->plan->model->name);
+  if (strcmp(identity, lj->identity)) {
+    bool model = strncmp(identity, lj->identity, 64) != 0;
+    return kl_gfail(error, KL_ERROR_INPUT, "the %s '%s' is not the one that this render was begun with",
+                    model ? "model" : "picture", model ? r->plan->model->name : r->plan->job->image);
+  }
   if (r->plan->t2v.chunks != lj->chunks || r->plan->job->frames != lj->frames)
     return kl_gfail(
         error, KL_ERROR_INPUT,
@@ -377,6 +389,19 @@ static bool run(Run *r, const KlJobSpec *asked, const char *path, GError **error
   return kl_job_output_finish(&r->out, error);
 }
 
+/* Says what is safe when a render ends early. */
+static void add_comfort(const Run *r, GError **error) {
+  int done = r->ledger ? kl_ledger_chunks(r->ledger) : 0;
+  if (!error || !*error || !done || !r->t2v) return;
+  if (g_error_matches(*error, KL_ERROR, KL_ERROR_CANCELLED) ||
+      g_error_matches(*error, KL_ERROR, KL_ERROR_IO)) {
+    char *text = g_strdup_printf("%s; %d of %d chunks are safe, --resume goes on", (*error)->message, done,
+                                 r->plan->t2v.chunks);
+    g_free((*error)->message);
+    (*error)->message = text;
+  }
+}
+
 bool kl_job_run(const KlJobSpec *asked, const KlRunOptions *how, KlRunResult *out, GError **error) {
   Run r = {.how = how, .result = out};
   g_autofree char *path = how->ledger ? g_strdup(how->ledger) : kl_ledger_path(how->output);
@@ -392,6 +417,7 @@ bool kl_job_run(const KlJobSpec *asked, const KlRunOptions *how, KlRunResult *ou
     struct stat st;
     if (!r.out.pipe && !stat(how->output, &st) && S_ISREG(st.st_mode)) out->bytes = st.st_size;
   }
+  if (!ok) add_comfort(&r, error);
   if (!ok) kl_job_output_abandon(&r.out);
   if (r.plan) {
     out->frames = r.plan->job->frames;

@@ -104,7 +104,8 @@ static KlLedger *ledger_new(const char *path, GError **error) {
   l->lock = -1;
   g_autofree char *dir = g_path_get_dirname(path), *shown = g_filename_display_name(dir);
   if (g_mkdir_with_parents(dir, 0700)) {
-    kl_gfail(error, KL_ERROR_IO, "cannot make the folder %s: %s", shown, g_strerror(errno));
+    kl_gfail(error, KL_ERROR_IO, "cannot make the ledger's folder %s: %s (--ledger FILE puts it elsewhere)",
+             shown, g_strerror(errno));
   } else if (take_lock(l, error)) {
     return l;
   }

@@ -3,6 +3,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import time
 
 import kit
@@ -136,6 +137,30 @@ class Crash(kit.Case):
         p.kill()
         p.communicate()
 
+    def test_two_ledgers_do_not_share_an_output(self):
+        p = self.start('render', 'text-to-video', '--prompt', 'a', '-o', 'i.mp4', '--progress=json', env={'KL_FAKE_MS': '200'})
+        self.assertTrue(any(b'"event":"chunk"' in line for line in p.stderr))
+        self.fails(self.render('-o', 'i.mp4', '-y', '--ledger', 'other'), 1, 'another program')
+        p.kill()
+        p.communicate()
+
+    def test_ledger_of_a_newer_version(self):
+        self.interrupt('n.mp4')
+        db = sqlite3.connect(self.ledgers()[0])
+        db.execute('PRAGMA user_version = 9')
+        db.close()
+        self.fails(self.render('-o', 'n.mp4', '--no-provenance', '--resume'), 3, 'newer Kinoloom', 'version 9')
+
+    def test_another_picture_is_refused(self):
+        self.ok(self.render('-o', '1.png', '--frames', '1'))
+        self.ok(self.render('-o', '2.png', '--frames', '1', prompt='other'))
+        p = self.start('render', 'text-to-video', '--prompt', 'a', '-o', 'i.mp4', '--image', '1.png', '--progress=json', env={'KL_FAKE_MS': '100'})
+        self.assertTrue(any(b'"event":"chunk"' in line for line in p.stderr))
+        p.kill()
+        p.communicate()
+        (self.dir / '2.png').rename(self.dir / '1.png')
+        self.fails(self.run_('render', '-o', 'i.mp4', '--resume'), 3, 'picture')
+
     def test_disk_full_is_resumable(self):
         big = ['--size', '160x160', '--crf', '1', '--no-provenance']
         self.ok(self.render('-o', 'whole.mp4', *big))
@@ -143,7 +168,7 @@ class Crash(kit.Case):
         self.assertGreater(limit, 60)  # kB: the ledger stays below it
         args = ['render', 'text-to-video', '--prompt', 'a red heart', '--seed', '7', '-o', 'j.mp4', *big]
         done = self.run_('-c', f'ulimit -f {limit}; exec "$0" "$@"', kit.FAKE, *args, exe='/bin/bash')
-        self.assertIn('j.mp4', self.fails(done, 1))
+        self.fails(done, 1, 'j.mp4', 'are safe, --resume goes on')
         self.assertEqual(len(self.ledgers()), 1)
         self.ok(self.run_(*args, '--resume'))
         self.assertEqual(self.sum('j.mp4'), self.sum('whole.mp4'))
