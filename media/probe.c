@@ -37,7 +37,10 @@ static bool is_still(const AVFormatContext *fmt, const AVStream *s) {
 
 void kl_info_from_headers(const AVFormatContext *fmt, int stream, KlMediaInfo *info) {
   *info = (KlMediaInfo){.fps_den = 1, .frames = -1, .duration = -1};
-  copy_name(info->container, sizeof info->container, fmt->iformat->name);
+  /* FFmpeg has one reader for QuickTime and MP4; the brand tells them apart. */
+  const AVDictionaryEntry *brand = av_dict_get(fmt->metadata, "major_brand", NULL, 0);
+  bool mp4 = !strncmp(fmt->iformat->name, "mov,", 4) && brand && strncmp(brand->value, "qt", 2);
+  copy_name(info->container, sizeof info->container, mp4 ? "mp4" : fmt->iformat->name);
   if (fmt->duration != AV_NOPTS_VALUE && fmt->duration >= 0)
     info->duration = (double)fmt->duration / AV_TIME_BASE;
   int audio = av_find_best_stream((AVFormatContext *)fmt, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
