@@ -44,15 +44,15 @@ static void draw(const KlEvent *e) {
   cli_bar(whole);
 }
 
-enum {
-  LONGEST_WORD = 40
-}; /* characters of an unknown word that are shown; it has more bytes than that, so "…" fits */
+#define LONGEST_WORD 40 /* characters of an unknown word that are shown */
 
 static void unknown_word(void *user, const char *word) {
   CliReport *r = user;
   g_autofree char *clean = g_utf8_make_valid(word, -1);
-  if (g_utf8_strlen(clean, -1) > LONGEST_WORD)
-    strcpy(g_utf8_offset_to_pointer(clean, LONGEST_WORD - 1), "\xE2\x80\xA6");
+  if (g_utf8_strlen(clean, -1) > LONGEST_WORD) {
+    g_autofree char *whole = g_steal_pointer(&clean), *head = g_utf8_substring(whole, 0, LONGEST_WORD);
+    clean = g_strconcat(head, "\xE2\x80\xA6", NULL);
+  }
   for (guint i = 0; i < r->words->len; i++)
     if (!strcmp(r->words->pdata[i], clean)) return;
   g_ptr_array_add(r->words, g_strdup(clean));
