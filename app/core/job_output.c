@@ -119,6 +119,7 @@ bool kl_job_output_chunk_end(KlJobOutput *o, gint64 *offset, char sha256[65], Kl
   if (o->sink && !kl_file_sink_sync(o->sink, err)) return false;
   *offset = o->sink ? kl_file_sink_offset(o->sink) : 0;
   g_strlcpy(sha256, g_checksum_get_string(o->sum), 65);
+  g_checksum_reset(o->sum); /* a trailer may follow */
   return true;
 }
 
