@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 import random
+import signal
 import time
 
 import numpy as np
@@ -161,8 +162,8 @@ def main():
     p.add_argument('--threads', type=int, default=1)
     p.add_argument('--lr', type=float, default=1e-3)
     p.add_argument('--muon-lr', type=float, default=.006)
-    p.add_argument('--encoder-share', type=float, default=.25, help='share of the steps that train the encoder')
-    p.add_argument('--noise', type=float, default=.08, help='noise on the latents while the decoder learns: the transformer is not exact')
+    p.add_argument('--encoder-share', type=float, default=.15, help='share of the steps that train the encoder')
+    p.add_argument('--noise', type=float, default=.05, help='noise on the latents while the decoder learns: the transformer is not exact')
     p.add_argument('--steps', type=int, default=10 ** 9)
     p.add_argument('--seed', type=int, default=0)
     a = p.parse_args()
@@ -193,11 +194,13 @@ def main():
     cv = cv.float() / 255
     print('codec itself', round(psnr(torch.stack([check.codec.decode(z) for z in cz]), cv), 2), 'dB')
     print('step | min | lr | decoder loss | encoder error (of variance) | held-out dB from codec latents | encoder and decoder', flush=True)
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))  # ends with a checkpoint
     begin, log = time.time() - spent, {'encoder': [], 'decoder': []}
     while it < a.steps:
         spent = time.time() - begin
         done = spent / 60 / a.minutes
-        if done >= 1:
+        if done >= 1 or stop:
             break
         k = min(1, (it + 1) / 50) * (.5 * (1 + math.cos(math.pi * done)) * .97 + .03)
         part = 'encoder' if data.rng.random() < a.encoder_share else 'decoder'
@@ -236,14 +239,20 @@ def main():
             net.load_state_dict(live)
             print(f"{it} | {spent / 60:.1f} | {a.lr * k:.1e} | {np.mean(log['decoder']):.4f} | {np.mean(log['encoder'] or [0]):.4f} | {a1:.2f} | {b1:.2f}", flush=True)
             log = {'encoder': [], 'decoder': []}
-            torch.save({'model': live, 'ema': ema, 'it': it, 'spent': spent, 'config': net.config, 'muon': {k: m.buf for k, m in muons.items()}, **{k: o.state_dict() for k, o in opts.items()}}, path + '.new')
-            os.replace(path + '.new', path)
+            save(path, net, ema, it, spent, muons, opts)
+    save(path, net, ema, it, time.time() - begin, muons, opts)
     # a sheet to look at: drawn above, decoded from the codec's latents below
     net.load_state_dict(ema)
     with torch.no_grad():
         y = net.decode(cz[:6].to(a.device)).clamp(0, 1).cpu()
     rows = [np.concatenate([f.permute(1, 2, 0).numpy() for f in torch.cat([cv[i, ::7], y[i, ::7]])], 1) for i in range(6)]
     Image.fromarray((np.concatenate(rows) * 255).astype(np.uint8)).save(os.path.join(WORK, 'ae.png'))
+
+
+def save(path, net, ema, it, spent, muons, opts):
+    torch.save({'model': net.state_dict(), 'ema': ema, 'it': it, 'spent': spent, 'config': net.config,
+                'muon': {k: m.buf for k, m in muons.items()}, **{k: o.state_dict() for k, o in opts.items()}}, path + '.new')
+    os.replace(path + '.new', path)
 
 
 if __name__ == '__main__':

@@ -85,11 +85,11 @@ def step_loss(enc, net, tok, z, m, spec, plan, rng, a, device):
     for i in at:
         first[:, i, 0] = given[:, 0]
         first[:, i, 1:] = given * z[:, 0]
-    if clean:  # history with a little noise in half of the clips, as at generation it is never perfect
+    if clean:  # history with a little noise in half of the clips, told only half of the time: at generation it passes for clean and is never perfect
         h = take(z, clean)
         s = torch.rand(B, 1, device=device) * a.history * (torch.rand(B, 1, device=device) < .5)
         ss = s[..., None, None, None]
-        seq, times = torch.cat([(1 - ss) * h + ss * torch.randn_like(h), seq], 1), torch.cat([s.expand(B, h.shape[1]), t], 1)
+        seq, times = torch.cat([(1 - ss) * h + ss * torch.randn_like(h), seq], 1), torch.cat([(s * (torch.rand(B, 1, device=device) < .5)).expand(B, h.shape[1]), t], 1)
     with torch.autocast(device, torch.bfloat16):
         context = net.context(enc(ids))
         v = net(seq, times * 1000, frames.to(device), context, None if mask is None else mask.to(device), first)
@@ -113,7 +113,7 @@ def arguments():
     p.add_argument('--stream', type=float, default=.4, help='share of the steps on long clips')
     p.add_argument('--shift', type=float, default=2.)
     p.add_argument('--spread', type=float, default=1.)
-    p.add_argument('--history', type=float, default=.1, help='largest noise on history')
+    p.add_argument('--history', type=float, default=.15, help='largest noise on history')
     p.add_argument('--object-weight', type=float, default=2.5, help='weight of latent positions under the object')
     p.add_argument('--seed', type=int, default=0)
     return p.parse_args()
