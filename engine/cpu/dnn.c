@@ -2,6 +2,7 @@
 
 #include "engine/base/log.h"
 
+#include <omp.h>
 #include <string.h>
 
 enum { BUCKETS = 256, MOST = 1024 };
@@ -132,6 +133,10 @@ static dnnl_status_t describe_conv(const KlDnnKey *k, KlDnnPrim *p, dnnl_convolu
 }
 
 static bool make(KlCpuDnn *d, KlDnnPrim *p, KlErr *err) {
+  /* Kernels and their weights' layouts are chosen by the number of threads, of the thread that asks. Ours all
+   * run on one; asked with more (a plan made before the first kl_pool_run), a weight gets a layout for which
+   * later shapes have nothing but the reference code. */
+  omp_set_num_threads(1);
   dnnl_primitive_attr_t attr = NULL;
   dnnl_post_ops_t post = NULL;
   dnnl_primitive_desc_t desc = NULL;
