@@ -15,7 +15,7 @@ from transformer import CHUNK, Transformer
 
 WORK = os.environ.get('KINOLOOM_TRAIN', 'work')
 HERE = os.path.dirname(os.path.abspath(__file__))
-DEFAULTS = {'width': 128, 'height': 128, 'fps': '16/1', 'seconds': 5, 'steps': 16, 'guidance': 3.0, 'shift': 3.0, 'solver': 'euler'}
+DEFAULTS = {'width': 128, 'height': 128, 'fps': '16/1', 'seconds': 5, 'steps': 16, 'guidance': 2.0, 'shift': 3.0, 'solver': 'euler'}
 DTYPES = {torch.float16: 'F16', torch.float32: 'F32', torch.int32: 'I32'}
 
 
@@ -88,7 +88,7 @@ def open_export(out):
 
 
 @torch.no_grad()
-def case(out, path, chunks=2, steps=8, guidance=3., shift=3.):
+def case(out, path, chunks=2, steps=8, guidance=2., shift=3.):
     """Reference for the engine: from noise to pixels with the exported weights, in f32."""
     enc, net, ae, tok = open_export(out)
     prompt = PROMPTS[0]

@@ -69,7 +69,7 @@ class Stream:
 
 
 @torch.no_grad()
-def sample(enc, net, tok, prompts, chunks=3, steps=16, guidance=3., shift=3., seed=0, noise=None, first=None):
+def sample(enc, net, tok, prompts, chunks=3, steps=16, guidance=2., shift=3., seed=0, noise=None, first=None):
     """Latents [B,3*chunks,L,8,8]. Noise [B,3*chunks,L,8,8] may be given; first [B,L,8,8] is a first frame's latent."""
     B = len(prompts)
     ids = [tok(p) for p in prompts] + ([tok('')] * B if guidance != 1 else [])
@@ -131,7 +131,7 @@ if __name__ == '__main__':
     p.add_argument('--prompt', action='append')
     p.add_argument('--chunks', type=int, default=3)
     p.add_argument('--steps', type=int, default=16)
-    p.add_argument('--guidance', type=float, default=3.)
+    p.add_argument('--guidance', type=float, default=2.)
     p.add_argument('--shift', type=float, default=3.)
     p.add_argument('--seed', type=int, default=0)
     p.add_argument('--every', type=int, default=4)

@@ -100,8 +100,8 @@ def step_loss(enc, net, tok, z, m, spec, plan, rng, a, device):
 
 def arguments():
     p = argparse.ArgumentParser()
-    p.add_argument('--minutes', type=float, default=100)
-    p.add_argument('--decay', type=float, default=.3, help='last part of the time in which the learning rate falls')
+    p.add_argument('--minutes', type=float, default=130)
+    p.add_argument('--decay', type=float, default=.5, help='last part of the time in which the learning rate falls')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     p.add_argument('--workers', type=int, default=2, help='processes of one thread, each with its part of the batch (CPU); on a busy machine faster than threads')
     p.add_argument('--name', default='dit')
