@@ -11,6 +11,12 @@
 enum { FRAMES = 4, LEAST_BAND = 3, LEAST_BANDS = 8 };
 static const double TASK_FLOPS = 1.6e9; /* f32; twice that in bf16: about 15 ms of a fast core */
 
+/* One band's kernel and the weights in its layout. */
+typedef struct {
+  const KlDnnPrim *prim;
+  const void *w;
+} Kernel;
+
 typedef struct {
   KlCpu *c;
   const KlTensor *node;
@@ -18,8 +24,7 @@ typedef struct {
   bool bf16, gather, widen;
   int64_t band, bands, frames, groups; /* lines a band, frames a task and how many such groups */
   int64_t lines;                       /* input lines of a whole band, with halo */
-  const KlDnnPrim **prim;              /* one a band */
-  const void *w;
+  Kernel *kernel;                      /* one a band */
   const float *bias;
   char *mem;
   size_t x_bytes, y_bytes, prim_bytes, worker_bytes;
@@ -92,6 +97,12 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   j->band = kl_max64(1, j->band);
   j->bands = (s->ho + j->band - 1) / j->band;
   j->band = (s->ho + j->bands - 1) / j->bands; /* even them out */
+  /* Better all alike, where a divisor is near. */
+  for (int64_t even = j->band; even * 2 > j->band; even--)
+    if (s->ho % even == 0) {
+      j->band = even;
+      break;
+    }
   j->bands = (s->ho + j->band - 1) / j->band;
   j->lines = line_count(j, j->band);
   size_t size = j->bf16 ? 2 : 4;
@@ -101,23 +112,9 @@ static bool plan(KlCpu *c, const KlTensor *node, Job *j, KlErr *err) {
   return true;
 }
 
-/* The kernel of every band, by the layout of a packed weight if there is one. Bands that are alike share one.
- */
-static bool kernels(Job *j, const dnnl_memory_desc_t *w, const KlDnnPrim **prim, KlErr *err) {
-  const KlDnnPrim *one = NULL;
-  for (int64_t b = 0; b < j->bands; b++) {
-    KlDnnKey key = key_of(j, b);
-    if (!one || memcmp(&one->key, &key, sizeof key)) {
-      if (!kl_dnn_get(j->c->dnn, &key, w ? w : one ? &one->w : NULL, &one, err)) return false;
-      j->prim_bytes = one->scratch_bytes > j->prim_bytes ? one->scratch_bytes : j->prim_bytes;
-    }
-    if (prim) prim[b] = one;
-  }
-  j->prim_bytes = kl_up(j->prim_bytes, KL_ALIGN);
-  j->worker_bytes = j->x_bytes + j->y_bytes + j->prim_bytes;
-  return true;
-}
-
+/* Weights in one layout. A weight may be packed into several: oneDNN chooses the layout by the shape of the
+ * whole convolution, and has nothing but its reference code for a shape with a layout that it would not have
+ * chosen. */
 typedef struct {
   dnnl_memory_desc_t md;
   void *data;
@@ -129,32 +126,68 @@ static void packed_free(void *data) {
   kl_free(&p);
 }
 
-static const Packed *packed_of(const Job *j) {
-  const KlPack *p = kl_pack_find(j->node->src[KL_MM_W], KL_PACK_CONV, j->bf16 ? KL_BF16 : KL_F32);
-  return p ? p->data : NULL;
+/* The kernel that a band likes best; what it needs does not depend on how the weights are packed. */
+static bool best_kernel(const Job *j, int64_t b, const KlDnnPrim **out, KlErr *err) {
+  KlDnnKey key = key_of(j, b);
+  return kl_dnn_get(j->c->dnn, &key, NULL, out, err);
+}
+
+/* out->w NULL: the weights must be packed as out->prim likes them. */
+static bool find_kernel(const Job *j, int64_t b, Kernel *out, KlErr *err) {
+  const KlDnnPrim *best, *other;
+  *out = (Kernel){0};
+  if (!best_kernel(j, b, &best, err)) return false;
+  out->prim = best;
+  KlDtype type = j->bf16 ? KL_BF16 : KL_F32;
+  for (KlPack *p = kl_pack_find(j->node->src[KL_MM_W], KL_PACK_CONV, type); p; p = p->next) {
+    if (p->kind != KL_PACK_CONV || p->compute != type) continue;
+    const Packed *w = p->data;
+    bool same = dnnl_memory_desc_equal(&w->md, &best->w);
+    if (!same && out->w) continue;
+    if (!kl_dnn_get(j->c->dnn, &best->key, &w->md, &other, err)) return false;
+    if (same || ((!other->slow || best->slow) && other->scratch_bytes <= best->scratch_bytes))
+      *out = (Kernel){other, w->data};
+    if (same) break;
+  }
+  return true;
+}
+
+/* Bands that are alike share a kernel. */
+static bool same_as_last(const Job *j, int64_t b) {
+  if (b == 0) return false;
+  KlDnnKey key = key_of(j, b), last = key_of(j, b - 1);
+  return !memcmp(&key, &last, sizeof key);
+}
+
+static bool measure(Job *j, KlErr *err) {
+  for (int64_t b = 0; b < j->bands; b++) {
+    const KlDnnPrim *best;
+    if (same_as_last(j, b)) continue;
+    if (!best_kernel(j, b, &best, err)) return false;
+    j->prim_bytes = best->scratch_bytes > j->prim_bytes ? best->scratch_bytes : j->prim_bytes;
+  }
+  j->prim_bytes = kl_up(j->prim_bytes, KL_ALIGN);
+  j->worker_bytes = j->x_bytes + j->y_bytes + j->prim_bytes;
+  return true;
 }
 
 static size_t shared_bytes(const Job *j) {
   return kl_up((size_t)j->s.o * sizeof(float), KL_ALIGN) +
-         kl_up((size_t)j->bands * sizeof *j->prim, KL_ALIGN);
+         kl_up((size_t)j->bands * sizeof *j->kernel, KL_ALIGN);
 }
 
 size_t kl_conv_dnn_scratch(const KlCpu *c, const KlTensor *node) {
   if (is_product(node)) return kl_linear_dnn_scratch(c, node);
   Job j;
   KlErr err = KL_ERR_INIT;
-  if (!plan((KlCpu *)(uintptr_t)c, node, &j, &err)) return KL_ALIGN;
-  const Packed *p = packed_of(&j);
-  if (!kernels(&j, p ? &p->md : NULL, NULL, &err)) return KL_ALIGN; /* prepare will say why */
+  if (!plan((KlCpu *)(uintptr_t)c, node, &j, &err) || !measure(&j, &err))
+    return KL_ALIGN; /* prepare will say why */
   return shared_bytes(&j) + j.worker_bytes * (size_t)kl_cpu_threads(c);
 }
 
-static bool pack(Job *j, KlErr *err) {
+static bool pack(Job *j, const KlDnnPrim *prim, KlErr *err) {
   KlTensor *w = j->node->src[KL_MM_W];
   const KlConvShape *s = &j->s;
-  KlDnnKey key = key_of(j, 0);
-  const KlDnnPrim *prim;
-  if (!kl_dnn_get(j->c->dnn, &key, NULL, &prim, err)) return false;
   Packed *p = kl_calloc(1, sizeof *p);
   if (!p) return kl_fail(err, KL_ERR_OOM, "no memory for a packed convolution");
   KlDtype want = j->bf16 ? KL_BF16 : KL_F32;
@@ -208,8 +241,13 @@ out:
 bool kl_conv_dnn_prepare(KlCpu *c, KlTensor *node, KlErr *err) {
   if (is_product(node)) return kl_linear_dnn_prepare(c, node, err);
   Job j;
-  return plan(c, node, &j, err) && (packed_of(&j) || pack(&j, err)) &&
-         kernels(&j, &packed_of(&j)->md, NULL, err);
+  if (!plan(c, node, &j, err)) return false;
+  for (int64_t b = 0; b < j.bands; b++) {
+    Kernel k;
+    if (same_as_last(&j, b)) continue;
+    if (!find_kernel(&j, b, &k, err) || (!k.w && !pack(&j, k.prim, err))) return false;
+  }
+  return true;
 }
 
 /* Lines of one input frame into scratch, zeros where the band hangs over. */
@@ -241,7 +279,7 @@ static void task(void *ctx, size_t t, int worker) {
   int64_t b = (int64_t)t % j->bands, t0 = (int64_t)t / j->bands * j->frames,
           t1 = kl_min64(s->to, t0 + j->frames);
   int64_t out = band_lines(j, b), first = first_line(j, b), lines = line_count(j, out);
-  const KlDnnPrim *prim = j->prim[b];
+  const KlDnnPrim *prim = j->kernel[b].prim;
   const KlTensor *node = j->node, *res = node->src[KL_MM_RESIDUAL];
   size_t size = j->bf16 ? 2 : 4, y_size = kl_dtype_block_bytes(node->dtype), n = (size_t)(out * s->wo * s->o);
   char *mem = j->mem + (size_t)worker * j->worker_bytes, *wy = mem + j->x_bytes, *ws = wy + j->y_bytes;
@@ -262,7 +300,8 @@ static void task(void *ctx, size_t t, int worker) {
       else if (from != y)
         memcpy(y, from, n * y_size);
     }
-    if (!kl_dnn_run(j->c->dnn, worker, prim, x, j->w, j->bias, y, ws)) atomic_store(&j->failed, true);
+    if (!kl_dnn_run(j->c->dnn, worker, prim, x, j->kernel[b].w, j->bias, y, ws))
+      atomic_store(&j->failed, true);
     if (j->widen) k->from_f32[KL_BF16]((float *)y, to, n);
   }
 }
@@ -270,15 +309,18 @@ static void task(void *ctx, size_t t, int worker) {
 bool kl_conv_dnn_run(KlCpu *c, KlTensor *node, void *scratch, const KlCancel *cancel, KlErr *err) {
   if (is_product(node)) return kl_linear_dnn_run(c, node, scratch, cancel, err);
   Job j;
-  if (!plan(c, node, &j, err)) return false;
-  const Packed *p = packed_of(&j);
-  if (!p) return kl_fail(err, KL_ERR_INVALID, "a convolution was run before it was prepared");
+  if (!plan(c, node, &j, err) || !measure(&j, err)) return false;
   const KlTensor *bias = node->src[KL_MM_BIAS];
   float *bias_f32 = scratch;
   if (bias) c->k.to_f32[bias->dtype](kl_data(bias), bias_f32, (size_t)j.s.o);
-  j.prim = (const KlDnnPrim **)((char *)scratch + kl_up((size_t)j.s.o * sizeof(float), KL_ALIGN));
-  if (!kernels(&j, &p->md, j.prim, err)) return false;
-  j.w = p->data;
+  j.kernel = (Kernel *)(void *)((char *)scratch + kl_up((size_t)j.s.o * sizeof(float), KL_ALIGN));
+  for (int64_t b = 0; b < j.bands; b++) {
+    if (same_as_last(&j, b))
+      j.kernel[b] = j.kernel[b - 1];
+    else if (!find_kernel(&j, b, &j.kernel[b], err))
+      return false;
+    if (!j.kernel[b].w) return kl_fail(err, KL_ERR_INVALID, "a convolution was run before it was prepared");
+  }
   j.bias = bias_f32;
   j.mem = (char *)scratch + shared_bytes(&j);
   bool ok = kl_cpu_tasks(c, (size_t)(j.bands * j.groups), task, &j, cancel, err);

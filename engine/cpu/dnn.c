@@ -10,6 +10,7 @@ enum { BUCKETS = 256, MOST = 1024 };
 typedef struct Entry {
   struct Entry *next;
   KlDnnPrim prim;
+  bool likes; /* made without a layout given: it has the one that it likes best */
 } Entry;
 
 struct KlCpuDnn {
@@ -164,6 +165,7 @@ static bool make(KlCpuDnn *d, KlDnnPrim *p, KlErr *err) {
   p->scratch_bytes = dnnl_memory_desc_get_size(&p->scratch);
   const char *name = "";
   dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
+  p->slow = !strncmp(name, "ref", 3);
   if (strncmp(name, "brg", 3))
     kl_log(KL_LOG_DEBUG, "oneDNN takes %s for a %s of %lld to %lld channels", name,
            p->key.conv ? "convolution" : "product", (long long)(p->key.conv ? p->key.c : p->key.k),
@@ -187,11 +189,12 @@ bool kl_dnn_get(KlCpuDnn *d, const KlDnnKey *key, const dnnl_memory_desc_t *w, c
                 KlErr *err) {
   unsigned at = hash(key);
   for (Entry *e = d->bucket[at]; e; e = e->next)
-    if (!memcmp(&e->prim.key, key, sizeof *key) && (!w || dnnl_memory_desc_equal(w, &e->prim.w)))
+    if (!memcmp(&e->prim.key, key, sizeof *key) && (w ? dnnl_memory_desc_equal(w, &e->prim.w) : e->likes))
       return *out = &e->prim, true;
   Entry *e = kl_calloc(1, sizeof *e);
   if (!e) return kl_fail(err, KL_ERR_OOM, "no memory for a kernel");
   e->prim.key = *key;
+  e->likes = !w;
   if (w) e->prim.w = *w;
   if (!make(d, &e->prim, err)) {
     kl_free(&e);

@@ -20,6 +20,7 @@ typedef struct {
   dnnl_primitive_t prim;
   dnnl_memory_desc_t x, w, bias, y, scratch;
   size_t scratch_bytes, w_bytes;
+  bool slow; /* the reference code: no kernel of oneDNN takes this shape in this layout of weights */
 } KlDnnPrim;
 
 /* KL_ERR_OOM, KL_ERR_UNSUPPORTED. */
