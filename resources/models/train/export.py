@@ -66,7 +66,7 @@ def export(out, name):
         'tokenizer': 'tokenizer.json', 'vae': 'vae.safetensors', 'defaults': DEFAULTS,
         'words': {'objects': list(world.OBJECTS), 'motions': [f[0] for f in world.MOTIONS.values()],
                   'backdrops': [world.backdrop_phrase(b) for b in world.BACKDROPS]},
-        'examples': PROMPTS[:3]})
+        'examples': [PROMPTS[i] for i in (0, 8, 9)]})
     size = sum(os.path.getsize(os.path.join(out, f)) for f in os.listdir(out))
     print(f'{out}: transformer step {state["it"]} ({state["clips"]} clips), autoencoder step {ae_steps}, {size / 1e6:.1f} MB')
 

@@ -109,7 +109,7 @@ def arguments():
     p.add_argument('--layers', type=int, default=6)
     p.add_argument('--lr', type=float, default=1e-3)
     p.add_argument('--muon-lr', type=float, default=.01)
-    p.add_argument('--batch', type=int, default=72, help='short clips a step; long clips a sixth of it')
+    p.add_argument('--batch', type=int, default=60, help='short clips a step; long clips a sixth of it')
     p.add_argument('--stream', type=float, default=.4, help='share of the steps on long clips')
     p.add_argument('--shift', type=float, default=2.)
     p.add_argument('--spread', type=float, default=1.)
