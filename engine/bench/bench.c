@@ -90,17 +90,24 @@ static void child(int fd, size_t which, int threads, KlDtype dtype) {
   _exit(n == (ssize_t)sizeof r ? 0 : 1);
 }
 
-/* The report, or an error: cancelled, or the child died. */
-static bool wait_for(int fd, Report *r, const KlCancel *cancel, KlErr *err) {
+/* Waits for the report or for the end of the child, which then gives no report: *got is false. */
+static bool wait_for(int fd, Report *r, bool *got, const KlCancel *cancel, KlErr *err) {
   struct pollfd p = {.fd = fd, .events = POLLIN};
   for (;;) {
     if (kl_cancelled(cancel)) return kl_fail(err, KL_ERR_CANCELLED, "cancelled");
-    int got = poll(&p, 1, 50);
-    if (got < 0 && errno != EINTR) return kl_fail(err, KL_ERR_IO, "poll: %s", strerror(errno));
-    if (got > 0) break;
+    int ready = poll(&p, 1, 50);
+    if (ready < 0 && errno != EINTR) return kl_fail(err, KL_ERR_IO, "poll: %s", strerror(errno));
+    if (ready > 0) break;
   }
-  if (read(fd, r, sizeof *r) == (ssize_t)sizeof *r) return true;
-  return kl_fail(err, KL_ERR_OOM, "the benchmark's process died; most likely memory ran out");
+  *got = read(fd, r, sizeof *r) == (ssize_t)sizeof *r;
+  return true;
+}
+
+static bool died(int status, KlErr *err) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+    return kl_fail(err, KL_ERR_UNSUPPORTED, "the benchmark's process crashed: %s",
+                   strsignal(WTERMSIG(status)));
+  return kl_fail(err, KL_ERR_OOM, "the benchmark's process was killed; most likely memory ran out");
 }
 
 bool kl_bench_case_run(const char *name, int threads, KlDtype dtype, KlBenchResult *out,
@@ -117,14 +124,17 @@ bool kl_bench_case_run(const char *name, int threads, KlDtype dtype, KlBenchResu
     child(fd[1], which, threads, dtype);
   }
   close(fd[1]);
-  bool ok = pid > 0 ? wait_for(fd[0], &r, cancel, err) : kl_fail(err, KL_ERR_IO, "fork: %s", strerror(errno));
+  int status = 0;
+  bool got = false, ok = pid > 0 ? wait_for(fd[0], &r, &got, cancel, err)
+                                 : kl_fail(err, KL_ERR_IO, "fork: %s", strerror(errno));
   close(fd[0]);
   if (pid > 0) {
     if (!ok) kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
   }
   if (!ok) return false;
+  if (!got) return died(status, err);
   if (!r.ok) return kl_fail(err, r.err.code, "%s: %s", name, r.err.msg);
   *out = r.result;
   return true;
