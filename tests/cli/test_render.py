@@ -128,21 +128,21 @@ class BuiltIn(Real):
     args = ['render', 'text-to-video', '--prompt', 'a red heart grows bigger on a plain blue background', '--seed', '3', '--steps', '2']
 
     def test_killed_and_resumed(self):
-        self.ok(self.run_(*self.args, '-t', '5', '-o', 'a.mp4'))
-        done = self.killed([*self.args, '-t', '5', '-o', 'b.mp4'], 2)
+        self.ok(self.run_(*self.args, '-t', '8', '-o', 'a.mp4'))
+        done = self.killed([*self.args, '-t', '8', '-o', 'b.mp4'], 2)
         self.assertGreaterEqual(json.loads(done.out)['resumed_from'], 2)
         self.assertEqual(self.sum('a.mp4'), self.sum('b.mp4'))
 
     def test_killed_after_a_prompt_switch_and_with_an_image(self):
         self.ok(self.run_(*self.args, '--frames', '1', '-o', 'first.png'))
-        more = [*self.args, '-t', '5', '--prompt-at', '1s', 'a rocket rises up at night under the stars', '--image', 'first.png']
+        more = [*self.args, '-t', '8', '--prompt-at', '1s', 'a rocket rises up at night under the stars', '--image', 'first.png']
         self.ok(self.run_(*more, '-o', 'a.webm'))
         self.killed([*more, '-o', 'b.webm'], 3)
         self.assertEqual(self.sum('a.webm'), self.sum('b.webm'))
 
     def test_written_again_from_the_latents(self):
-        self.ok(self.run_(*self.args, '-t', '5', '-o', 'a.mp4'))
-        self.killed([*self.args, '-t', '5', '-o', 'b.mp4'], 2, resume=False)
+        self.ok(self.run_(*self.args, '-t', '8', '-o', 'a.mp4'))
+        self.killed([*self.args, '-t', '8', '-o', 'b.mp4'], 2, resume=False)
         (self.dir / 'b.mp4').unlink()
         self.ok(self.run_('render', '-o', 'b.mp4', '--resume'))
         self.assertEqual(self.sum('a.mp4'), self.sum('b.mp4'))
@@ -171,7 +171,7 @@ class BuiltIn(Real):
             self.assertEqual(p.returncode, 0, err)
             self.assertLess(first, 15)  # 3 s on a machine that is not shared
             peaks.append(json.loads(out)['peak_bytes'])
-        self.assertLess(peaks[1], 1.05 * peaks[0])
+        self.assertLess(peaks[1], 1.05 * peaks[0] + 3e6)  # the encoder's threads make the peak vary a little
 
     def test_unknown_word(self):
         self.assertIn('"zyzzyva"', self.ok(self.run_('render', 'text-to-video', '-p', 'a red zyzzyva', '--frames', '1', '--steps', '1', '-o', 'a.png')).err)
