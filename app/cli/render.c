@@ -185,6 +185,7 @@ static bool gather(Asked *a, char *source, char **output, GError **error) {
   if (source) {
     g_autoptr(KlJobSpec) file = kl_job_load(source, error);
     if (!file) return false;
+    if (a->output) kl_job_name_decides(file, a->output);
     kl_job_merge(a->job, file);
   }
   if (a->output)

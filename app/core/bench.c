@@ -25,5 +25,8 @@ bool kl_bench_run(const char *only, int threads, void (*row)(void *user, const K
     g_strlcpy(out.dtype, kl_dtype_name(r.dtype), sizeof out.dtype);
     row(user, &out);
   }
-  return run > 0 || kl_gfail(error, KL_ERROR_USAGE, "no benchmark has a name like '%.60s'", only);
+  if (run > 0) return true;
+  g_autoptr(GString) names = g_string_new(NULL);
+  for (size_t i = 0; i < n; i++) g_string_append_printf(names, "%s%s", i ? ", " : "", c[i].name);
+  return kl_gfail(error, KL_ERROR_USAGE, "no benchmark is called '%.60s'; there is: %s", only, names->str);
 }

@@ -6,7 +6,8 @@ GQuark kl_error_quark(void) {
 
 bool kl_gerr(GError **error, const KlErr *e) {
   KlErrCode code = e->code == KL_ERR_NONE ? KL_ERR_INVALID : e->code;
-  g_set_error_literal(error, KL_ERROR, (int)code, e->msg[0] ? e->msg : kl_err_name(code));
+  const char *text = code == KL_ERR_CANCELLED ? "interrupted" : e->msg[0] ? e->msg : kl_err_name(code);
+  g_set_error_literal(error, KL_ERROR, (int)code, text);
   return false;
 }
 

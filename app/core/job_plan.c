@@ -48,6 +48,15 @@ static double guess_speed(const char *device, int threads) {
 
 /* ---- container and codec ---- */
 
+void kl_job_name_decides(KlJobSpec *job, const char *output) {
+  KlContainer named = kl_container_from_path(output), had = KL_CONTAINER_NONE;
+  if (named == KL_CONTAINER_NONE || !job->container || !kl_container_parse(job->container, &had) ||
+      named == had)
+    return;
+  kl_job_set(job, "container", "auto", NULL);
+  kl_job_set(job, "codec", "auto", NULL);
+}
+
 static bool choose_container(KlJobPlan *p, const char *output, GError **error) {
   KlJobSpec *j = p->job;
   KlErr err = KL_ERR_INIT;

@@ -27,6 +27,10 @@ typedef struct {
   double seconds;                        /* estimate of the whole */
 } KlJobPlan;
 
+/* A file name that was asked for now beats container and codec of an older job: call it on a job before the
+ * flags' own container and codec are merged over it. */
+void kl_job_name_decides(KlJobSpec *job, const char *output);
+
 /* asked: the flags merged over the job file; it is copied. output: path or "-" (decides the container), NULL:
  * none yet. ledger: of an unfinished render that is to go on, or NULL: its job and decisions hold then.
  * KL_ERROR_USAGE, KL_ERROR_INVALID, KL_ERROR_INPUT, KL_ERROR_FORMAT, KL_ERROR_UNSUPPORTED,

@@ -152,6 +152,8 @@ class Usage(kit.Case):
             self.ok(self.render('-o', name, *(['--frames', '1'] if name == 'a.png' else [])))
             self.ok(self.run_('render', name, '-o', 'b' + name[1:]))
             self.assertEqual(self.sum(name), self.sum('b' + name[1:]), name)
+        self.ok(self.run_('render', 'a.webm', '-o', 'e.gif'))  # a name given now beats the container of the job
+        self.assertEqual(json.loads(self.run_('probe', 'e.gif', '--json').out)['container'], 'gif')
         self.ok(self.render('-o', 'c.mp4', '--no-provenance'))
         self.fails(self.run_('render', 'c.mp4', '-o', 'd.mp4'), 3, 'no Kinoloom job')
 
