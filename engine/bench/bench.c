@@ -65,17 +65,25 @@ static bool measure(size_t which, int threads, KlDtype dtype, KlBenchResult *out
   if (ok && run[which]) {
     w.backend = b;
     ok = run[which](&w, err);
-    out->seconds = w.seconds;
-    out->gflops = w.seconds > 0 ? w.flops / w.seconds * 1e-9 : 0;
-    out->busy_share = w.cpu_seconds > 0 ? w.flops / w.cpu_seconds * 1e-9 / ceiling.per_cpu : 0;
-  } else {
-    out->gflops = ceiling.wall;
-    out->seconds = 2.0 * 2048 * 2048 * 2048 * 1e-9 / ceiling.wall;
-    out->busy_share = 1;
+    out->peak_bytes = kl_mem_peak_rss() - before;
+    /* Once more: on a shared machine the better one is nearer to what there was to reach. */
+    KlCeiling after;
+    ok = ok && kl_cpu_ceiling(b, b->compute, &after, err);
+    if (ok && after.wall > ceiling.wall) ceiling.wall = after.wall;
+    if (ok && after.per_cpu > ceiling.per_cpu) ceiling.per_cpu = after.per_cpu;
+  } else if (ok) {
+    w = (KlBenchWork){.flops = 2.0 * 2048 * 2048 * 2048};
+    w.seconds = w.flops * 1e-9 / ceiling.wall;
+    w.cpu_seconds = w.flops * 1e-9 / ceiling.per_cpu;
+    out->peak_bytes = kl_mem_peak_rss() - before;
   }
-  out->ceiling_gflops = ceiling.wall;
-  out->share = out->gflops / ceiling.wall;
-  out->peak_bytes = kl_mem_peak_rss() - before;
+  if (ok && w.seconds > 0 && w.cpu_seconds > 0) {
+    out->seconds = w.seconds;
+    out->gflops = w.flops / w.seconds * 1e-9;
+    out->ceiling_gflops = ceiling.wall;
+    out->share = out->gflops / ceiling.wall;
+    out->busy_share = w.flops / w.cpu_seconds * 1e-9 / ceiling.per_cpu;
+  }
   kl_backend_free(&b);
   return ok;
 }
