@@ -11,6 +11,10 @@ import kit
 OUTPUTS = [('a.mp4', {}), ('a.webm', {}), ('a.gif', {}), ('a.apng', {}), ('a.mp4', {'KL_FAKE_STATE': '300'}), ('a.mp4', {'KL_FAKE_CLIP': '1'})]
 
 
+# a sanitizer wants to come first in the list; it need not
+PRELOAD = {'LD_PRELOAD': kit.KILLAT, 'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'}
+
+
 class Crash(kit.Case):
     def whole(self, name, env):
         self.ok(self.render('-o', 'whole-' + name, '--no-provenance', env=env))
@@ -23,13 +27,13 @@ class Crash(kit.Case):
             args = ('-o', name, '--no-provenance', '--frames', '33')
             self.ok(self.render(*args, '-y', env=env))  # fills the caches
             (self.dir / ('whole-' + name)).unlink(missing_ok=True)
-            self.ok(self.render('-o', 'whole-' + name, *args[2:], env={**env, 'LD_PRELOAD': kit.KILLAT, 'KL_KILL_COUNT': str(self.dir / 'count')}))
+            self.ok(self.render('-o', 'whole-' + name, *args[2:], env={**env, **PRELOAD, 'KL_KILL_COUNT': str(self.dir / 'count')}))
             want, calls = self.sum('whole-' + name), int((self.dir / 'count').read_text())
             self.assertGreater(calls, 20)
             for n in range(1, calls + 1) if everything else random.Random(1).sample(range(1, calls + 1), 10):
                 with self.subTest(name=name, n=n, **env):
                     p = self.start('render', 'text-to-video', '--prompt', 'a red heart', '--seed', '7', *args, '-y',
-                                   env={**env, 'LD_PRELOAD': kit.KILLAT, 'KL_KILL_AT': str(n)})
+                                   env={**env, **PRELOAD, 'KL_KILL_AT': str(n)})
                     p.communicate()
                     self.assertIn(p.returncode, (-signal.SIGKILL, 0))  # the speed of a render is noted only sometimes
                     self.ok(self.render(*args, '--resume', env=env))
