@@ -6,6 +6,10 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <sys/stat.h>
+
+/* Opens a plain file for reading without ever waiting (a named pipe is refused); -1 and *err otherwise. */
+int kl_open_plain(const char *path, struct stat *st, KlErr *err);
 
 /* A local file opened for FFmpeg through our own descriptor; nothing else can be opened from it. */
 typedef struct {

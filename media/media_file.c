@@ -12,6 +12,19 @@
 
 #define IO_BUFFER 65536
 
+int kl_open_plain(const char *path, struct stat *st, KlErr *err) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* never wait for the other end of a named pipe */
+  if (fd < 0 || fstat(fd, st) < 0)
+    kl_fail(err, KL_ERR_IO, "cannot read %s: %s", path, strerror(errno));
+  else if (!S_ISREG(st->st_mode))
+    kl_fail(err, KL_ERR_IO, "cannot read %s: %s", path,
+            S_ISDIR(st->st_mode) ? "it is a folder" : "not a plain file");
+  else
+    return fd;
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
 static int on_read(void *user, uint8_t *data, int n) {
   KlAvFile *f = user;
   if (kl_cancelled(f->cancel)) return AVERROR_EXIT;
@@ -74,16 +87,7 @@ bool kl_av_file_open(KlAvFile *f, const char *path, const KlCancel *cancel, KlEr
   bool ok = false;
   struct stat st;
   if (kl_cancelled(cancel)) return kl_fail(err, KL_ERR_CANCELLED, "cancelled");
-  f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* never wait for the other end of a named pipe */
-  if (f->fd < 0 || fstat(f->fd, &st) < 0) {
-    kl_fail(err, KL_ERR_IO, "cannot read %s: %s", path, strerror(errno));
-    goto out;
-  }
-  if (!S_ISREG(st.st_mode)) {
-    kl_fail(err, KL_ERR_IO, "cannot read %s: %s", path,
-            S_ISDIR(st.st_mode) ? "it is a folder" : "not a plain file");
-    goto out;
-  }
+  if ((f->fd = kl_open_plain(path, &st, err)) < 0) goto out;
   unsigned char *buffer = av_malloc(IO_BUFFER);
   if (buffer) f->io = avio_alloc_context(buffer, IO_BUFFER, 0, f, on_read, NULL, on_seek);
   if (!f->io) av_free(buffer);

@@ -7,7 +7,6 @@
 #include "media/provenance_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,16 +41,8 @@ bool kl_job_text_ok(const char *text, size_t n) {
 bool kl_read_head(const char *path, size_t most, KlBytes *out, KlErr *err) {
   bool ok = false;
   struct stat st;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0 || fstat(fd, &st) < 0) {
-    kl_fail(err, KL_ERR_IO, "cannot read %s: %s", path, strerror(errno));
-    goto out;
-  }
-  if (!S_ISREG(st.st_mode)) {
-    kl_fail(err, KL_ERR_IO, "cannot read %s: %s", path,
-            S_ISDIR(st.st_mode) ? "it is a folder" : "not a plain file");
-    goto out;
-  }
+  int fd = kl_open_plain(path, &st, err);
+  if (fd < 0) return false;
   if (st.st_size > FILE_MAX && most > FILE_MAX) {
     kl_fail(err, KL_ERR_FORMAT, "the file is too large");
     goto out;
@@ -73,7 +64,7 @@ bool kl_read_head(const char *path, size_t most, KlBytes *out, KlErr *err) {
   }
   ok = true;
 out:
-  if (fd >= 0) close(fd);
+  close(fd);
   return ok;
 }
 
