@@ -80,11 +80,6 @@ KlContainer kl_container_from_path(const char *path);
  * them. */
 const char *kl_container_name(KlContainer c);
 bool kl_container_parse(const char *name, KlContainer *out);
-/* Whether bytes go to the sink in one stream (all but the PNG sequence). */
-bool kl_container_streamable(KlContainer c);
-/* Whether a chunk can be appended after a crash without encoding the earlier ones again. True for all of
- * today's; the runner asks, so that a container that cannot may come later. */
-bool kl_container_appendable(KlContainer c);
 
 /* "auto", "h264", "vp9", "av1", "mpeg4", "gif", "png". */
 const char *kl_codec_name(KlCodec c);

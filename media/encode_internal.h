@@ -81,7 +81,6 @@ bool kl_palette_choose(KlPalette *p, const uint8_t *rgb, size_t n, KlErr *err);
 /* [h, w, 3] to indices, dithered unless the palette has every colour; returns the mean squared error a
  * channel. */
 double kl_palette_map(KlPalette *p, const uint8_t *rgb, int w, int h, uint8_t *index);
-int kl_palette_size(const KlPalette *p);
 const uint8_t *kl_palette_colours(const KlPalette *p); /* [256, 3] */
 
 /* Sends FFmpeg's messages to kl_log as debug lines, once a process. */

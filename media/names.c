@@ -89,14 +89,6 @@ bool kl_container_parse(const char *name, KlContainer *out) {
   return false;
 }
 
-bool kl_container_streamable(KlContainer c) {
-  return c != KL_CONTAINER_NONE && c != KL_CONTAINER_PNG_SEQUENCE;
-}
-
-bool kl_container_appendable(KlContainer c) {
-  return c != KL_CONTAINER_NONE;
-}
-
 const char *kl_codec_name(KlCodec c) {
   for (size_t i = 0; i < COUNT(codecs); i++)
     if (codecs[i].id == c) return codecs[i].name;

@@ -41,9 +41,6 @@ bool kl_palette_new(KlPalette **out, KlErr *err) {
 void kl_palette_free(KlPalette **p) {
   kl_free(p);
 }
-int kl_palette_size(const KlPalette *p) {
-  return p->size;
-}
 const uint8_t *kl_palette_colours(const KlPalette *p) {
   return p->colour[0];
 }
