@@ -1,0 +1,30 @@
+/* The library: the projects a person has, in $XDG_DATA_HOME/kinoloom/projects and wherever else they were
+ * opened from (the recent list). Listing reads files in a worker thread. Main thread only. */
+#pragma once
+
+#include "app/core/project/project.h"
+
+#define KL_TYPE_LIBRARY kl_library_get_type()
+G_DECLARE_FINAL_TYPE(KlLibrary, kl_library, KL, LIBRARY, GObject)
+#define KL_TYPE_LIBRARY_ITEM kl_library_item_get_type()
+G_DECLARE_FINAL_TYPE(KlLibraryItem, kl_library_item, KL, LIBRARY_ITEM, GObject)
+
+/* Empty until kl_library_refresh has come back. */
+KlLibrary *kl_library_new(void);
+/* GListModel of KlLibraryItem, last used first; kept up to date by a file monitor. Borrowed. */
+GListModel *kl_library_items(KlLibrary *l);
+void kl_library_refresh(KlLibrary *l);
+/* A project with a fresh name in the library's folder. */
+KlProject *kl_library_create(KlLibrary *l, const char *title, GError **error);
+/* Notes that a project was opened, wherever it lies. */
+void kl_library_note(KlLibrary *l, KlProject *p);
+/* Renames the title inside and the file, with its media folder. The project must not be open here. */
+bool kl_library_rename(KlLibrary *l, KlLibraryItem *i, const char *title, GError **error);
+/* To the trash; undo brings it back. */
+bool kl_library_trash(KlLibrary *l, KlLibraryItem *i, GError **error);
+bool kl_library_untrash(KlLibrary *l, GError **error);
+
+const char *kl_library_item_path(KlLibraryItem *i);
+const char *kl_library_item_title(KlLibraryItem *i);
+gint64 kl_library_item_used(KlLibraryItem *i);
+GBytes *kl_library_item_thumbnail(KlLibraryItem *i); /* PNG or NULL; borrowed */
