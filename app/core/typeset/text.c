@@ -92,7 +92,7 @@ static PangoLayout *layout_new(const KlTextStyle *s, const char *string, double 
                                s->direction == KL_DIRECTION_RTL ? PANGO_DIRECTION_RTL : PANGO_DIRECTION_LTR);
     pango_layout_context_changed(l);
   }
-  pango_layout_set_justify(l, s->align == KL_ALIGN_JUSTIFY);
+  pango_layout_set_justify(l, s->align == KL_TEXT_JUSTIFY);
   pango_layout_set_text(l, string, -1);
   return l;
 }
@@ -189,9 +189,9 @@ static void place(KlText *t, const KlTextStyle *s) {
   double box = t->box > 0 ? t->box : t->width;
   for (guint i = 0; i < t->lines->len; i++) {
     Line *n = &g_array_index(t->lines, Line, i);
-    bool right = s->align == KL_ALIGN_END ? !n->at.rtl : s->align != KL_ALIGN_CENTRE && n->at.rtl;
+    bool right = s->align == KL_TEXT_END ? !n->at.rtl : s->align != KL_TEXT_CENTRE && n->at.rtl;
     double gap = box - n->at.width;
-    n->at.x += s->align == KL_ALIGN_CENTRE ? gap / 2 : right ? gap : 0;
+    n->at.x += s->align == KL_TEXT_CENTRE ? gap / 2 : right ? gap : 0;
   }
 }
 

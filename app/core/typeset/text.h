@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef enum { KL_ALIGN_START, KL_ALIGN_CENTRE, KL_ALIGN_END, KL_ALIGN_JUSTIFY } KlTextAlign;
+typedef enum { KL_TEXT_START, KL_TEXT_CENTRE, KL_TEXT_END, KL_TEXT_JUSTIFY } KlTextAlign;
 typedef enum { KL_DIRECTION_AUTO, KL_DIRECTION_LTR, KL_DIRECTION_RTL } KlTextDirection;
 
 typedef struct {
