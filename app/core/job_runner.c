@@ -204,6 +204,10 @@ static bool open_pipeline(Run *r, GError **error) {
   if (!kl_t2v_open(&files, &r->plan->params, r->plan->backend, on_word, r, r->how->cancel, &r->sink, &r->t2v,
                    &err))
     return kl_gerr_input(error, &err);
+  const KlJobPlan *p = r->plan;
+  guint64 limit = p->job->memory ? p->job->memory : p->memory_available;
+  if (r->how->preview && (!limit || p->t2v.peak_bytes + p->t2v.preview_bytes <= limit))
+    kl_t2v_set_preview(r->t2v, r->how->preview, r->how->user);
   r->result->load_seconds = (double)(g_get_monotonic_time() - r->progress.began) / 1e6;
   return true;
 }

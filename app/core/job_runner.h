@@ -43,6 +43,9 @@ typedef struct {
   void (*event)(void *user, const KlEvent *e); /* in the calling thread; may be NULL */
   /* Each frame as it is decoded, [height, width, 3] 0..1, borrowed; may be NULL. */
   void (*frame)(void *user, gint64 index, const float *rgb, int width, int height);
+  /* While sampling: the estimate of a frame of the chunk at work, at most ten a second and 5 % of the time;
+   * not where its memory would not fit. May be NULL. */
+  void (*preview)(void *user, const float *rgb, int width, int height);
   void *user;
 } KlRunOptions;
 

@@ -59,6 +59,11 @@ const KlVaeDecodePlan *kl_vae_decoder_plan(const KlVaeDecoder *d);
  * load or a free then. */
 bool kl_vae_decoder_push(KlVaeDecoder *d, const float *latent, float *frames, int *n, const KlCancel *cancel,
                          KlErr *err);
+/* Decodes one latent frame as if a video began with it, into frame [height, width, 3]. The decoder's own
+ * states are not touched: the next push gives the same bits with and without it. Takes one tile's state more.
+ */
+bool kl_vae_decoder_still(KlVaeDecoder *d, const float *latent, float *frame, const KlCancel *cancel,
+                          KlErr *err);
 /* The state between pushes as bytes: what kl_vae_decoder_load needs so that the next push gives the same
  * bits. */
 size_t kl_vae_decoder_state_bytes(const KlVaeDecoder *d);

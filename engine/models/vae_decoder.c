@@ -221,11 +221,11 @@ static void blend(const KlVaeDecoder *d, int ty, int tx, int n, float *frames) {
     }
 }
 
-static bool decode_tile(KlVaeDecoder *d, int ty, int tx, const float *latent, float *frames,
-                        const KlCancel *cancel, KlErr *err) {
+/* One tile through graph `which`, on the state that the net has been given. */
+static bool run_tile(KlVaeDecoder *d, int ty, int tx, int which, const float *latent, float *frames,
+                     const KlCancel *cancel, KlErr *err) {
   const Grid *g = &d->grid;
   KlVaeNet *net = &d->net;
-  int which = d->pushes > 0, tile = ty * g->nx + tx;
   size_t h = (size_t)g->h, w = (size_t)g->w, whole = (size_t)d->height * (size_t)d->width;
   size_t y0 = (size_t)tile_start(d->height, g->h, g->ny, ty),
          x0 = (size_t)tile_start(d->width, g->w, g->nx, tx);
@@ -235,28 +235,52 @@ static bool decode_tile(KlVaeDecoder *d, int ty, int tx, const float *latent, fl
              w * sizeof *latent);
   kl_vae_latent_in(d->vae, d->cut, h * w, d->in);
   bool one = d->plan.tiles == 1;
-  if (!kl_vae_states_get(&d->states, tile, &net->state, cancel, err) ||
-      !kl_vae_net_run(net, which, d->in, one ? frames : d->out, cancel, err) ||
-      !kl_vae_states_put(&d->states, tile, cancel, err))
-    return false;
+  if (!kl_vae_net_run(net, which, d->in, one ? frames : d->out, cancel, err)) return false;
   if (!one) blend(d, ty, tx, (int)net->out[which]->shape[0], frames);
   return true;
+}
+
+static bool decode_tile(KlVaeDecoder *d, int ty, int tx, const float *latent, float *frames,
+                        const KlCancel *cancel, KlErr *err) {
+  int tile = ty * d->grid.nx + tx;
+  return kl_vae_states_get(&d->states, tile, &d->net.state, cancel, err) &&
+         run_tile(d, ty, tx, d->pushes > 0, latent, frames, cancel, err) &&
+         kl_vae_states_put(&d->states, tile, cancel, err);
+}
+
+static size_t frame_bytes(const KlVaeDecoder *d) {
+  size_t s = (size_t)d->vae->info.stride_space;
+  return (size_t)d->height * (size_t)d->width * s * s * 3 * sizeof(float);
 }
 
 bool kl_vae_decoder_push(KlVaeDecoder *d, const float *latent, float *frames, int *n, const KlCancel *cancel,
                          KlErr *err) {
   if (d->broken) return kl_fail(err, KL_ERR_INVALID, "the decoder failed before; its state must be loaded");
   if (!make_ready(d, cancel, err)) return false;
-  size_t s = (size_t)d->vae->info.stride_space;
   *n = (int)d->net.out[d->pushes > 0]->shape[0];
   d->broken = true;
-  if (d->plan.tiles > 1)
-    memset(frames, 0, (size_t)*n * (size_t)d->height * (size_t)d->width * s * s * 3 * sizeof *frames);
+  if (d->plan.tiles > 1) memset(frames, 0, (size_t)*n * frame_bytes(d));
   for (int ty = 0; ty < d->grid.ny; ty++)
     for (int tx = 0; tx < d->grid.nx; tx++)
       if (!decode_tile(d, ty, tx, latent, frames, cancel, err)) return false;
   d->pushes++;
   d->broken = false;
+  return true;
+}
+
+bool kl_vae_decoder_still(KlVaeDecoder *d, const float *latent, float *frame, const KlCancel *cancel,
+                          KlErr *err) {
+  if (!make_ready(d, cancel, err)) return false;
+  memset(frame, 0, frame_bytes(d));
+  for (int i = 0; i < d->plan.tiles; i++) {
+    KlBuffer blank = {0};
+    if (!kl_buffer_new(d->vae->backend, d->net.state_bytes, &blank, err)) return false;
+    d->net.state = blank;
+    bool ok = run_tile(d, i / d->grid.nx, i % d->grid.nx, 0, latent, frame, cancel, err);
+    d->net.state = (KlBuffer){0};
+    kl_buffer_free(&blank);
+    if (!ok) return false;
+  }
   return true;
 }
 

@@ -60,7 +60,8 @@ typedef struct {
   size_t weights_bytes, text_bytes, cache_bytes, workspace_bytes, vae_bytes,
       peak_bytes; /* peak_bytes: the highest sum at any phase */
   double flops_chunk, flops_total;
-  bool tiled; /* decoding needs tiles to stay in the budget */
+  bool tiled;           /* decoding needs tiles to stay in the budget */
+  size_t preview_bytes; /* that previews while sampling may add to peak_bytes */
 } KlT2vPlan;
 
 typedef struct KlT2v KlT2v;
@@ -76,6 +77,13 @@ bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b,
                  const KlProgressSink *progress, KlT2v **out, KlErr *err);
 void kl_t2v_free(KlT2v **t);
 const KlT2vPlan *kl_t2v_get_plan(const KlT2v *t);
+
+/* From now on shows, after denoising steps, a frame of the estimate of the clean chunk: rgb [height, width,
+ * 3] f32 0..1, borrowed for the call, in the sampling thread. At most ten a second, and at most 5 % of the
+ * time is spent on them, loading of the decoder's weights included. What is made does not change by it. Where
+ * a preview fails (no memory) there are no more of them. fn NULL: none (the default). */
+typedef void (*KlPreviewFn)(void *user, const float *rgb, int width, int height);
+void kl_t2v_set_preview(KlT2v *t, KlPreviewFn fn, void *user);
 
 typedef struct {
   int index;           /* chunk number from 0 */

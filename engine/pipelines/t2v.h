@@ -10,6 +10,15 @@
 #include "engine/stream/drift.h"
 #include "engine/stream/windows.h"
 
+/* Previews while sampling (t2v_preview.c); times in seconds. */
+typedef struct {
+  KlPreviewFn fn;
+  void *user;
+  float *rgb;
+  double began, spent, last; /* when sampling began; what previews took; when the last one was shown */
+  double cost;               /* of the next one, as far as known */
+} KlT2vPreview;
+
 enum { KL_T2V_CLIP_FRAMES = 21 }; /* what bidirectional Wan checkpoints were trained on: 81 video frames */
 
 struct KlT2v {
@@ -51,6 +60,8 @@ struct KlT2v {
   /* whole clips */
   float *whole; /* [all latent frames] */
   bool whole_done;
+
+  KlT2vPreview preview;
 };
 
 void kl_t2v_prompt_texts(KlT2v *t, int prompt, KlWanText *texts[2]);
@@ -61,5 +72,10 @@ bool kl_t2v_sample_clip(KlT2v *t, const KlCancel *cancel, const KlProgressSink *
 bool kl_t2v_commit_causal(KlT2v *t, const KlCancel *cancel, KlErr *err);
 /* Makes the decoder on first need (a clip gives back its transformer first). */
 bool kl_t2v_need_decoder(KlT2v *t, KlErr *err);
+/* Whether a preview may be made now: at most ten a second, and, with this one, at most a twentieth of the
+ * time since sampling began. */
+bool kl_t2v_preview_due(const KlT2vPreview *p, double now);
+/* After a step that is not the last: shows a frame of x0 [frames, ...], if one is wanted and due. */
+void kl_t2v_preview_step(KlT2v *t, const float *x0, int frames, const KlCancel *cancel);
 /* The prompt in force at a video frame. */
 int kl_t2v_prompt_at(const KlT2v *t, int64_t frame);

@@ -71,6 +71,7 @@ bool kl_t2v_sample_causal(KlT2v *t, const KlCancel *cancel, const KlProgressSink
     if (!values_ok(t, t->velocity[0], n, i, err)) return false;
     if (t->p.solver == KL_SOLVER_FEW_STEP) kl_randn(t->p.seed, RENOISE + (uint64_t)i, at, t->noise, n);
     kl_solver_step(t->solver, t->latents, t->velocity[0], t->noise);
+    if (i + 1 < t->schedule.steps) kl_t2v_preview_step(t, kl_solver_x0(t->solver), frames, cancel);
   }
   if (t->first_latent && t->span.first_latent == 0) /* the given frame stays as it was given */
     memcpy(t->latents, t->first_latent, t->frame_elems * sizeof *t->latents);
@@ -103,5 +104,6 @@ bool kl_t2v_sample_clip(KlT2v *t, const KlCancel *cancel, const KlProgressSink *
   if (t->p.solver == KL_SOLVER_FEW_STEP) kl_randn(t->p.seed, RENOISE + (uint64_t)step, 0, t->velocity[1], n);
   kl_solver_step(t->solver, t->whole, t->velocity[0], t->velocity[1]);
   t->whole_done = step + 1 == t->schedule.steps;
+  if (!t->whole_done) kl_t2v_preview_step(t, kl_solver_x0(t->solver), (int)all, cancel);
   return true;
 }

@@ -50,8 +50,9 @@ static void head(Walk *w, KlT2v *t) {
   field(w, &t->whole_done, sizeof t->whole_done);
 }
 
+/* Before the first chunk a decoder may be there for previews only. */
 static size_t decoder_bytes(const KlT2v *t) {
-  return t->decoder ? kl_vae_decoder_state_bytes(t->decoder) : 0;
+  return t->decoder && t->next > 0 ? kl_vae_decoder_state_bytes(t->decoder) : 0;
 }
 
 size_t kl_t2v_state_bytes(const KlT2v *t) {

@@ -112,6 +112,8 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
   t->vae_budget = budget > beside ? budget - beside : 0;
   if (!kl_vae_decode_plan(t->vae, t->height, t->width, t->vae_budget, &decode, err)) return false;
   size_t vae_run = decode.bytes;
+  plan->preview_bytes = decode.state + (size_t)t->p.height * (size_t)t->p.width * 3 * sizeof(float) +
+                        (c->causal ? 0 : vae_weights + decode.bytes);
   plan->tiled = decode.tiles > 1;
   plan->vae_bytes = vae_weights + vae_run;
   size_t peak = sampling + plan->workspace_bytes + (c->causal ? vae_weights : 0);
@@ -358,6 +360,7 @@ void kl_t2v_free(KlT2v **pt) {
   kl_free(&t->latents);
   kl_free(&t->cached);
   kl_free(&t->whole);
+  kl_free(&t->preview.rgb);
   kl_free(pt);
 }
 

@@ -31,6 +31,8 @@ struct KlT2v {
   float *latents;
   int extra_mib;
   bool clip, can_sample;
+  KlPreviewFn preview;
+  void *preview_user;
 };
 
 static long env(const char *name, long dflt) {
@@ -115,6 +117,23 @@ const KlT2vPlan *kl_t2v_get_plan(const KlT2v *t) {
   return &t->plan;
 }
 
+void kl_t2v_set_preview(KlT2v *t, KlPreviewFn fn, void *user) {
+  t->preview = fn;
+  t->preview_user = user;
+}
+
+/* A grey picture, brighter with every step. */
+static bool show(KlT2v *t, int step, KlErr *err) {
+  size_t n = (size_t)t->width * (size_t)t->height * 3;
+  if (!t->preview) return true;
+  float *rgb = kl_alloc(n, sizeof *rgb);
+  if (!rgb) return kl_fail(err, KL_ERR_OOM, "no memory");
+  for (size_t i = 0; i < n; i++) rgb[i] = (float)(step + 1) / (float)(t->steps + 1);
+  t->preview(t->preview_user, rgb, t->width, t->height);
+  kl_free(&rgb);
+  return true;
+}
+
 /* Shape of chunk t->s.next, without its latents. */
 static void describe(KlT2v *t) {
   int64_t first_latent = (int64_t)t->s.next * CHUNK_LATENTS, left = t->plan.latent_frames - first_latent;
@@ -161,7 +180,7 @@ bool kl_t2v_sample(KlT2v *t, KlChunk *out, const KlCancel *cancel, const KlProgr
   describe(t);
   for (int i = 0; !t->clip && i < t->steps; i++) {
     kl_progress(progress, (KlProgress){KL_PHASE_SAMPLE, t->s.next, t->plan.chunks, i, t->steps});
-    if (!pause_ms(env("KL_FAKE_MS", 0), cancel, err)) return false;
+    if (!pause_ms(env("KL_FAKE_MS", 0), cancel, err) || !show(t, i, err)) return false;
   }
   kl_randn(t->seed, t->s.chain, 0, t->latents, t->n);
   if (env("KL_FAKE_NAN", -1) == t->s.next)

@@ -1,7 +1,7 @@
 /* engine/pipelines on the tiny networks of tests/golden: they make two whole models, a chunk-causal one with
  * TAEHV and a bidirectional one with the Wan VAE. KL_GOLDEN names that folder. */
 #include "engine/base/mem.h"
-#include "engine/pipelines/pipeline.h"
+#include "engine/pipelines/t2v.h"
 
 #include <glib.h>
 #include <math.h>
@@ -50,6 +50,7 @@ typedef struct {
   int64_t next;
   GChecksum *sum;
   int most; /* stop after so many frames; -1: never */
+  int previews;
 } Frames;
 
 static bool take(void *user, int64_t index, const float *rgb, KlErr *err) {
@@ -61,12 +62,29 @@ static bool take(void *user, int64_t index, const float *rgb, KlErr *err) {
   return f->most < 0 || --f->most > 0 || kl_fail(err, KL_ERR_IO, "disk full");
 }
 
+static void show(void *user, const float *rgb, int width, int height) {
+  Frames *f = user;
+  g_assert_true(width == 64 && height == 48);
+  for (int i = 0; i < 64 * 48 * 3; i++) g_assert_true(rgb[i] >= 0 && rgb[i] <= 1);
+  f->previews++;
+}
+
+/* As if sampling had begun long ago: the next preview is due. */
+static void watch(KlT2v *t, Frames *f) {
+  kl_t2v_set_preview(t, show, f);
+  t->preview.began -= 1e6;
+  t->preview.last = 0;
+  t->preview.cost = 1e-6;
+}
+
 #define CHECK(call)                                                                                          \
   if (!(call)) g_error("%s: %s", #call, err.msg)
 
-/* Runs to the end; after `stop_after` chunks (or steps of a whole clip) everything is thrown away and a new
- * run goes on from the stored state. Returns the hash of all frames. */
-static char *run(int which, KlT2vParams p, int threads, int stop_after) {
+/* Runs to the end, with previews after each sampling if asked; after `stop_after` chunks (or steps of a whole
+ * clip) everything is thrown away and a new run goes on from the stored state. Returns the hash of all
+ * frames.
+ */
+static char *run_with(int which, KlT2vParams p, int threads, int stop_after, bool previews) {
   KlErr err = KL_ERR_INIT;
   KlBackend *b = backend(threads);
   KlModelFiles m = model(which);
@@ -75,6 +93,7 @@ static char *run(int which, KlT2vParams p, int threads, int stop_after) {
   CHECK(kl_t2v_open(&m, &p, b, NULL, NULL, NULL, NULL, &t, &err));
   for (int round = 1;; round++) {
     KlChunk c;
+    if (previews) watch(t, &f);
     CHECK(kl_t2v_sample(t, &c, NULL, NULL, &err));
     if (!c.frames && !c.partial) break;
     if (!c.partial) {
@@ -99,11 +118,35 @@ static char *run(int which, KlT2vParams p, int threads, int stop_after) {
     }
   }
   g_assert_cmpint(f.next, ==, p.frames);
+  g_assert_true(previews == (f.previews > 1));
   kl_t2v_free(&t);
   kl_backend_free(&b);
   char *hash = g_strdup(g_checksum_get_string(f.sum));
   g_checksum_free(f.sum);
   return hash;
+}
+
+static char *run(int which, KlT2vParams p, int threads, int stop_after) {
+  return run_with(which, p, threads, stop_after, false);
+}
+
+static void test_previews(gconstpointer which) {
+  int w = GPOINTER_TO_INT(which);
+  KlT2vParams p = params(w ? 30 : 41);
+  p.solver = w ? KL_SOLVER_UNIPC : KL_SOLVER_FEW_STEP;
+  p.steps = 4;
+  g_autofree char *plain = run(w, p, 2, 0), *watched = run_with(w, p, 2, 0, true),
+                  *resumed = run_with(w, p, 2, 2, true);
+  g_assert_cmpstr(plain, ==, watched);
+  g_assert_cmpstr(plain, ==, resumed);
+}
+
+static void test_preview_share(void) {
+  KlT2vPreview p = {.began = 100, .spent = 0.9, .last = 110, .cost = 0.1};
+  g_assert_false(kl_t2v_preview_due(&p, 119)); /* with this one 1.0 of 19 s */
+  g_assert_true(kl_t2v_preview_due(&p, 121));  /* ... of 21 s */
+  p.last = 120.95;
+  g_assert_false(kl_t2v_preview_due(&p, 121)); /* the last one is only just seen */
 }
 
 static void test_resume(gconstpointer which) {
@@ -289,6 +332,9 @@ int main(int argc, char **argv) {
   folder = g_getenv("KL_GOLDEN");
   g_test_add_data_func("/pipeline/resume/causal", GINT_TO_POINTER(0), test_resume);
   g_test_add_data_func("/pipeline/resume/clip", GINT_TO_POINTER(1), test_resume);
+  g_test_add_data_func("/pipeline/preview/causal", GINT_TO_POINTER(0), test_previews);
+  g_test_add_data_func("/pipeline/preview/clip", GINT_TO_POINTER(1), test_previews);
+  g_test_add_func("/pipeline/preview/share", test_preview_share);
   g_test_add_func("/pipeline/prompt-switch", test_prompt_switch);
   g_test_add_func("/pipeline/replay", test_replay);
   g_test_add_func("/pipeline/refusals", test_refusals);

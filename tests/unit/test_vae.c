@@ -107,7 +107,8 @@ static void saves(KlFillFn fill, const void *size, KlDtype compute, bool spill) 
     }
   }
   size_t frame = frame_size(&n, H, W);
-  float *z = latents(&n, T, H, W), *a = kl_alloc(13 * frame, sizeof *a), *b = kl_alloc(13 * frame, sizeof *b);
+  float *z = latents(&n, T, H, W), *a = kl_alloc(13 * frame, sizeof *a), *b = kl_alloc(13 * frame, sizeof *b),
+        *still = kl_alloc(frame, sizeof *still);
   KlVaeDecoder *d = decoder(&n, H, W, budget);
   push(&n, d, z, 0, T, H, W, a);
   kl_vae_decoder_free(&d);
@@ -122,6 +123,8 @@ static void saves(KlFillFn fill, const void *size, KlDtype compute, bool spill) 
     d = decoder(&n, H, W, budget);
     push(&n, d, z, 0, cut == 2 ? 1 : 0, H, W, b); /* what it did before does not matter */
     ok(kl_vae_decoder_load(d, saved, bytes, &err), &err);
+    ok(kl_vae_decoder_still(d, z, still, NULL, &err), &err); /* a look at latent 0 harms nothing */
+    g_assert_cmpmem(a, frame * sizeof *a, still, frame * sizeof *still);
     push(&n, d, z, cut, T, H, W, b);
     g_assert_cmpmem(a, 13 * frame * sizeof *a, b, 13 * frame * sizeof *b);
 
@@ -137,6 +140,7 @@ static void saves(KlFillFn fill, const void *size, KlDtype compute, bool spill) 
   kl_free(&z);
   kl_free(&a);
   kl_free(&b);
+  kl_free(&still);
   net_free(&n);
 }
 

@@ -9,6 +9,7 @@ typedef struct {
   const KlCancel *cancel;
   void (*event)(void *user, const KlEvent *e); /* in the calling thread; may be NULL */
   void (*frame)(void *user, gint64 index, const float *rgb, int width, int height); /* [height, width, 3] */
+  void (*preview)(void *user, const float *rgb, int width, int height); /* while sampling; as KlRunOptions */
   void *user;
 } KlStoreRun;
 
