@@ -4,11 +4,17 @@
  *
  * The decoder makes four frames of each latent and the first three of a clip are dropped, so the first push
  * gives one frame. The encoder works on groups of four; the first frame stands for a group of four copies of
- * itself, which makes latent i the frames 4i-3 .. 4i (see vae.h for the other convention). */
+ * itself, which makes latent i the frames 4i-3 .. 4i (see vae.h for the other convention).
+ *
+ * Config key "upsampling" of the weights says how a decoder's stage enlarges the frame by two:
+ *   "nearest" (the published files, and without the key): copies of each cell, then a 3x3 convolution;
+ *   "shuffle": the 3x3 convolution before it, to four times the channels, which are the four parts of each
+ *   cell (Shi et al., "Real-time single image and video super-resolution", 2016). A quarter of the work. */
 #include "engine/models/vae_net.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { STAGES = 3, BLOCKS = 3 };
 
@@ -57,6 +63,23 @@ static KlTensor *time_grow(KlVaeBuild *b, KlTensor *x, int layer) {
   return kl_reshape(g, y, KL_SHAPE(t * n, h, wd, c));
 }
 
+/* [t, h, w, c p p] -> [t, h p, w p, c]: channel (c, i, j) of a cell is channel c of the cell's part (i, j).
+ */
+static KlTensor *pixel_shuffle(KlGraph *g, KlTensor *x, int64_t p) {
+  if (!x || p == 1) return x;
+  int64_t t = x->shape[0], h = x->shape[1], w = x->shape[2], c = x->shape[3] / (p * p);
+  x = kl_permute(g, kl_reshape(g, x, KL_SHAPE(t * h, w, c, p, p)), (const int[]){0, 3, 1, 4, 2});
+  return kl_reshape(g, x, KL_SHAPE(t, h * p, w * p, c));
+}
+
+/* The end of a stage: frames twice as large, with the next stage's channels. */
+static KlTensor *enlarge(KlVaeBuild *b, KlTensor *x, int layer, KlActivation act) {
+  char name[32];
+  snprintf(name, sizeof name, "decoder.%d", layer);
+  if (b->vae->shuffle) return pixel_shuffle(b->g, conv(b, x, name, false, 1, NULL, act), 2);
+  return conv(b, kl_upsample(b->g, x, 2, 2), name, false, 1, NULL, act);
+}
+
 static KlTensor *decode(KlVaeBuild *b, KlTensor *z) {
   KlGraph *g = b->g;
   char name[32];
@@ -70,8 +93,7 @@ static KlTensor *decode(KlVaeBuild *b, KlTensor *z) {
     layer++;
     x = time_grow(b, x, layer++);
     if (s + 1 == STAGES) break;
-    snprintf(name, sizeof name, "decoder.%d", layer++);
-    x = conv(b, kl_upsample(g, x, 2, 2), name, false, 1, NULL, KL_ACT_NONE);
+    x = enlarge(b, x, layer++, KL_ACT_NONE);
   }
   /* Nothing looks back any more: one frame at a time. */
   KlTensor *out[8];
@@ -79,18 +101,11 @@ static KlTensor *decode(KlVaeBuild *b, KlTensor *z) {
   if (frames < 1 || frames > 8) return NULL;
   bool clamp = !b->vae->unclamped;
   for (int64_t f = begin; f < frames; f++) {
-    snprintf(name, sizeof name, "decoder.%d", layer);
-    KlTensor *y = kl_upsample(g, kl_slice(g, x, 0, f, 1), 2, 2);
-    y = kl_cast(g, conv(b, y, name, false, 1, NULL, KL_ACT_RELU), KL_F32);
+    KlTensor *y = kl_cast(g, enlarge(b, kl_slice(g, x, 0, f, 1), layer, KL_ACT_RELU), KL_F32);
     snprintf(name, sizeof name, "decoder.%d", layer + 2);
     y = conv(b, y, name, true, 1, NULL, KL_ACT_NONE); /* in f32: bf16 pixels would show as bands */
     y = kl_affine(g, y, (KlAffineParams){1, 0, clamp ? 0 : -INFINITY, clamp ? 1 : INFINITY});
-    if (p > 1 && y) { /* pixel shuffle: channel (c, i, j) of a cell is colour c of pixel (i, j) in it */
-      int64_t h = y->shape[1], w = y->shape[2];
-      y = kl_permute(g, kl_reshape(g, y, KL_SHAPE(h, w, 3, p, p)), (const int[]){0, 3, 1, 4, 2});
-      y = kl_reshape(g, y, KL_SHAPE(1, h * p, w * p, 3));
-    }
-    out[f - begin] = y;
+    out[f - begin] = pixel_shuffle(g, y, p);
   }
   return kl_vae_join(b, out, (int)(frames - begin));
 }
@@ -158,6 +173,12 @@ static bool open_vae(KlVae *v, KlErr *err) {
   }
   if (growth != 4)
     return kl_fail(err, KL_ERR_UNSUPPORTED, "taehv: %lld frames a latent, 4 is known", (long long)growth);
+  char how[32] = "nearest";
+  kl_weights_config_str(v->weights, "upsampling", how, sizeof how);
+  v->shuffle = !strcmp(how, "shuffle");
+  if (!v->shuffle && strcmp(how, "nearest"))
+    return kl_fail(err, KL_ERR_UNSUPPORTED,
+                   "taehv: upsampling \"%s\" is not known, \"nearest\" and \"shuffle\" are", how);
   v->info = (KlVaeInfo){.arch = "taehv",
                         .latent_channels = (int)in->shape[1],
                         .stride_space = out->shape[0] == 3 ? 8 : 16,

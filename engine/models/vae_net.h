@@ -47,6 +47,7 @@ struct KlVae {
   const KlVaeArch *arch;
   KlVaeInfo info;
   bool has_encoder;
+  bool shuffle;                                      /* TAEHV: upsampling by pixel shuffle */
   bool unclamped;                                    /* for tests: hand out values beyond 0..1 as they are */
   float mean[KL_VAE_CHANNELS], std[KL_VAE_CHANNELS]; /* the network's latent = normalised * std + mean */
 };

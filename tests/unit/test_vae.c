@@ -1,10 +1,12 @@
 /* engine/models, the autoencoders: streaming, saving, tiles, memory, cancelling, refusals. What they compute
  * is pinned by tests/golden; here small random networks are compared with themselves. */
+#define _GNU_SOURCE
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/bench/random_models.h"
 #include "engine/cpu/backend_cpu.h"
 #include "engine/models/vae_net.h"
+#include "tests/unit/formats_writer.h"
 
 #include <glib.h>
 #include <math.h>
@@ -36,6 +38,27 @@ static Net net_new_as(KlFillFn fill, const void *size, KlDtype compute) {
 
 static Net net_new(KlFillFn fill, const void *size) {
   return net_new_as(fill, size, KL_F32);
+}
+
+/* TAEHV whose decoder enlarges by pixel shuffle, or claims to do so by `how` (seven letters). */
+static bool net_open_shuffle(const char *how, KlDtype compute, Net *n, KlErr *err) {
+  char *path = g_build_filename(g_getenv("KL_GOLDEN"), "taehv_shuffle.weights.safetensors", NULL), *bytes;
+  gsize size;
+  g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+  char *at = memmem(bytes, size, "\"shuffle", 8);
+  g_assert_true(at && strlen(how) == 7);
+  memcpy(at + 1, how, 7);
+  GByteArray *file = g_byte_array_new_take((guint8 *)bytes, size);
+  char *copy = write_temp(file, ".safetensors");
+  *n = (Net){0};
+  bool fine = kl_cpu_backend_new(2, compute, &n->backend, err) &&
+              kl_weights_open((const char *const[]){copy}, 1, &n->weights, err) &&
+              kl_vae_open(n->weights, n->backend, &n->vae, err);
+  g_unlink(copy);
+  g_free(copy);
+  g_byte_array_free(file, TRUE);
+  g_free(path);
+  return fine;
 }
 
 static void net_free(Net *n) {
@@ -93,9 +116,8 @@ static double error_of(const float *a, const float *b, size_t n) {
 /* ---- saving ---- */
 
 /* spill: with a budget that sends the states to a file. */
-static void saves(KlFillFn fill, const void *size, KlDtype compute, bool spill) {
+static void saves_net(Net n, bool spill) {
   enum { H = 17, W = 10, T = 4 };
-  Net n = net_new_as(fill, size, compute);
   size_t budget = 0;
   if (spill) {
     KlVaeDecodePlan p = {0};
@@ -144,12 +166,23 @@ static void saves(KlFillFn fill, const void *size, KlDtype compute, bool spill) 
   net_free(&n);
 }
 
+static void saves(KlFillFn fill, const void *size, KlDtype compute, bool spill) {
+  saves_net(net_new_as(fill, size, compute), spill);
+}
+
 static void test_save_wan(void) {
   saves(kl_fill_wan_vae, &small_wan, KL_F32, false);
   saves(kl_fill_wan_vae, &small_wan, KL_BF16, false);
 }
 static void test_save_taehv(void) {
   saves(kl_fill_taehv, &small_taehv, KL_BF16, false);
+}
+
+static void test_save_shuffle(void) {
+  Net n;
+  KlErr err = KL_ERR_INIT;
+  ok(net_open_shuffle("shuffle", KL_BF16, &n, &err), &err);
+  saves_net(n, false);
 }
 
 /* ---- tiles ---- */
@@ -414,10 +447,27 @@ static void test_refuse(void) {
   }
 }
 
+static void test_refuse_upsampling(void) {
+  Net n;
+  KlErr err = KL_ERR_INIT;
+  g_assert_false(net_open_shuffle("deconv2", KL_F32, &n, &err));
+  g_assert_cmpint(err.code, ==, KL_ERR_UNSUPPORTED);
+  g_assert_nonnull(strstr(err.msg, "\"deconv2\""));
+  net_free(&n);
+  /* Said wrongly, the tensors do not fit: also a refusal. */
+  err = KL_ERR_INIT;
+  ok(net_open_shuffle("nearest", KL_F32, &n, &err), &err);
+  KlVaeDecoder *d = NULL;
+  g_assert_false(kl_vae_decoder_new(n.vae, 4, 4, 0, &d, &err));
+  g_assert_cmpint(err.code, ==, KL_ERR_INVALID);
+  net_free(&n);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/vae/save/wan", test_save_wan);
   g_test_add_func("/vae/save/taehv", test_save_taehv);
+  g_test_add_func("/vae/save/shuffle", test_save_shuffle);
   g_test_add_func("/vae/save/spilled", test_spill_saves);
   g_test_add_func("/vae/tiles/wan", test_tiles_wan);
   g_test_add_func("/vae/tiles/taehv", test_tiles_taehv);
@@ -427,5 +477,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/vae/encode", test_encode);
   g_test_add_func("/vae/cancel", test_cancel);
   g_test_add_func("/vae/refuse", test_refuse);
+  g_test_add_func("/vae/refuse/upsampling", test_refuse_upsampling);
   return g_test_run();
 }
