@@ -110,26 +110,47 @@ static KlTensor *self_attention(Build *b, int block, KlTensor *x, bool last) {
   return last ? NULL : kl_linear(b->g, join(b, out), p->o.w, p->o.b, KL_ACT_NONE, b->type);
 }
 
-/* To the text; its zero rows are one key that counts for all of them. */
+/* To a text: its first `parts` parts, whose zero rows are one key each that counts for all of them. */
+static KlTensor *attend_text(Build *b, int block, const KlWanText *t, KlTensor *q, int parts) {
+  int64_t heads = b->m->c.heads, d = b->m->c.dim / heads, rows = kl_wan_text_rows(t);
+  int64_t pads_at = (int64_t)t->parts * t->n;
+  size_t bytes = (size_t)(rows * b->m->c.dim) * kl_wan_esize(b->m);
+  KlTensor *k = kl_state(b->g, &t->kv[block], 0, b->type, KL_SHAPE(rows, heads, d));
+  KlTensor *v = kl_state(b->g, &t->kv[block], bytes, b->type, KL_SHAPE(rows, heads, d));
+  KlAttention a = {.q = q, .scale = 1 / sqrtf((float)d)};
+  KlTensor *labels = NULL, *pad_labels = NULL;
+  if (parts > 1) {
+    a.q_labels = b->wg->regions;
+    a.allow = b->wg->allow;
+    labels = kl_slice(b->g, b->wg->parts, 0, 0, pads_at);
+    pad_labels = t->pads > 0 ? kl_slice(b->g, b->wg->parts, 0, pads_at, t->parts) : NULL;
+  }
+  if (t->n > 0)
+    a.segment[a.segments++] = (KlAttnSegment){.k = kl_slice(b->g, k, 0, 0, (int64_t)parts * t->n),
+                                              .v = kl_slice(b->g, v, 0, 0, (int64_t)parts * t->n),
+                                              .labels = labels};
+  if (t->pads > 0)
+    a.segment[a.segments++] = (KlAttnSegment){.k = kl_slice(b->g, k, 0, pads_at, parts),
+                                              .v = kl_slice(b->g, v, 0, pads_at, parts),
+                                              .labels = pad_labels,
+                                              .bias = logf((float)t->pads)};
+  return kl_attention(b->g, &a);
+}
+
+static KlTensor *times(Build *b, KlTensor *x, float scale) {
+  return kl_affine(b->g, x, (KlAffineParams){scale, 0, -INFINITY, INFINITY});
+}
+
 static KlTensor *cross_attention(Build *b, int block, KlTensor *x) {
   const KlWanAttention *p = &b->m->blocks[block].cross;
-  int64_t heads = b->m->c.heads, d = b->m->c.dim / heads;
   KlTensor *q = kl_wan_project(b->g, b->m, x, p->q, p->norm_q), *out[KL_WAN_BRANCHES];
   for (int i = 0; i < b->wg->key.branches; i++) {
     const KlWanText *t = b->texts[i];
-    int64_t rows = t->n + (t->pads > 0);
-    size_t bytes = (size_t)(rows * b->m->c.dim) * kl_wan_esize(b->m);
-    KlTensor *k = kl_state(b->g, &t->kv[block], 0, b->type, KL_SHAPE(rows, heads, d));
-    KlTensor *v = kl_state(b->g, &t->kv[block], bytes, b->type, KL_SHAPE(rows, heads, d));
-    KlAttention a = {.q = heads_of(b, q, i), .scale = 1 / sqrtf((float)d)};
-    if (t->n > 0)
-      a.segment[a.segments++] =
-          (KlAttnSegment){.k = kl_slice(b->g, k, 0, 0, t->n), .v = kl_slice(b->g, v, 0, 0, t->n)};
-    if (t->pads > 0)
-      a.segment[a.segments++] = (KlAttnSegment){.k = kl_slice(b->g, k, 0, t->n, 1),
-                                                .v = kl_slice(b->g, v, 0, t->n, 1),
-                                                .bias = logf((float)t->pads)};
-    out[i] = kl_attention(b->g, &a);
+    KlTensor *qi = heads_of(b, q, i);
+    out[i] = attend_text(b, block, t, qi, 1);
+    if (t->parts > 1)
+      out[i] = kl_add(b->g, times(b, out[i], KL_WAN_LAYOUT_RHO),
+                      times(b, attend_text(b, block, t, qi, t->parts), 1 - KL_WAN_LAYOUT_RHO));
   }
   return kl_linear(b->g, join(b, out), p->o.w, p->o.b, KL_ACT_NONE, b->type);
 }
@@ -194,6 +215,14 @@ bool kl_wan_build(KlWan *m, KlWanGraph *wg, const KlWanText *const *texts, const
   wg->patches = kl_input(g, "patches", KL_F32, KL_SHAPE(b.rows, c->in_dim * patch));
   wg->time = kl_input(g, "time", KL_F32, KL_SHAPE(groups, c->freq_dim));
   wg->rope = kl_input(g, "positions", KL_F32, KL_SHAPE(keys, dim / c->heads / 2, 2));
+  if (key->layout > 1) {
+    int64_t labels = 0;
+    for (int i = 0; i < key->branches; i++)
+      if (texts[i]->parts == key->layout) labels = kl_wan_text_rows(texts[i]);
+    wg->regions = kl_input(g, "regions", KL_I32, KL_SHAPE(b.rows));
+    wg->parts = kl_input(g, "parts of the layout", KL_I32, KL_SHAPE(labels));
+    wg->allow = kl_input(g, "who sees whom", KL_I32, KL_SHAPE(key->layout, key->layout));
+  }
   KlTensor *x = embed(&b, wg->patches, m->patch), *start = x, *vace = NULL;
   if (key->vace) {
     wg->vace = kl_input(g, "vace", KL_F32, KL_SHAPE(b.rows, m->vace_channels * patch));

@@ -44,6 +44,21 @@ bool kl_wan_text_new(KlWan *m, const float *context, int n, KlWanText **out, con
                      KlErr *err);
 void kl_wan_text_free(KlWanText **t);
 
+/* A layout: one prompt for the whole picture and others for regions of it. Every token attends to the whole
+ * prompt and to that of its topmost region, and the two are blended: KL_WAN_LAYOUT_RHO * whole + (1 -
+ * KL_WAN_LAYOUT_RHO) * region. A token of no region attends to the whole prompt alone. Source: layout-guided
+ * cross-attention (BizGen, 2025); the masks are block masks by label, so that what a token does not see is
+ * not computed where a whole tile is of that kind. parts[0] is the whole prompt, the others the regions';
+ * KlWanCondition.regions says which token belongs to which. 1 <= count <= KL_WAN_MOST_REGIONS + 1. */
+#define KL_WAN_LAYOUT_RHO 0.2f
+enum { KL_WAN_MOST_REGIONS = 64 };
+typedef struct {
+  const float *context; /* [n, text_dim] */
+  int n;
+} KlWanTextPart;
+bool kl_wan_text_new_layout(KlWan *m, const KlWanTextPart *parts, int count, KlWanText **out,
+                            const KlCancel *cancel, KlErr *err);
+
 /* What stands beside the latent itself; zeroed = nothing. */
 typedef struct {
   const float *
@@ -51,6 +66,8 @@ typedef struct {
   const float *image; /* [frames, in_dim - out_dim, h, w] extra channels of I2V checkpoints, or NULL: zeros */
   const float *vace_context; /* [frames, 96, h, w] */
   const float *vace_scale;   /* [vace layers], NULL: 1 */
+  const int32_t *regions;    /* [h / patch_h, w / patch_w] part of the layout's text that each token of every
+                                frame belongs to, 0: none; needed if a text is a layout, else not looked at */
 } KlWanCondition;
 
 /* Velocity of the whole clip at once (bidirectional attention). x [frames, out_dim, h, w]; timesteps [frames]

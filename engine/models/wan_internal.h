@@ -57,8 +57,10 @@ struct KlWan {
 struct KlWanText {
   KlWan *m;
   uint64_t serial;
-  int n, pads;  /* rows of text; zero rows up to text_len, kept as one row after them if there are any */
-  KlBuffer *kv; /* a block: [k, v][n + (pads > 0), dim] in the compute type */
+  int parts;    /* 1; a layout: the whole prompt and its regions */
+  int n, pads;  /* rows of each part; zero rows up to text_len, kept as one row a part after all parts' rows,
+                   if there are any */
+  KlBuffer *kv; /* a block: [k, v][parts * (n + (pads > 0)), dim] in the compute type */
 };
 
 /* Where a self-attention's keys come from beside the current frames. Frames count from the start of the
@@ -75,6 +77,7 @@ typedef struct {
   int branches, frames, h, w;        /* latent sizes */
   int groups;                        /* timesteps: 1, or one a frame (and branch) */
   int vace;                          /* VACE context is given */
+  int layout, layout_rows;           /* parts of a layout's text and rows of each; 1: no layout */
   int commit;                        /* no velocity: the keys and values go to the cache */
   int commit_slot[KL_WAN_PARTS * 4]; /* slot of each frame, -1: not kept */
   uint64_t text[KL_WAN_BRANCHES], stream;
@@ -92,6 +95,9 @@ struct KlWanGraph {
   KlTensor *vace;       /* [frames * tokens, vace_channels * patch] f32, or NULL */
   KlTensor *vace_scale; /* [vace_layers, dim] f32 */
   KlTensor *time;       /* [groups, freq_dim] f32 */
+  KlTensor *regions;    /* [frames * tokens] i32: part of the layout of each row, or NULL */
+  KlTensor *parts;      /* [parts, n + 1] i32: part of each key of a layout's text, or NULL */
+  KlTensor *allow;      /* [parts, parts] i32: the identity, or NULL */
   KlTensor *rope;     /* [keys, head_dim / 2, 2] f32, in the order of the segments; the current frames last */
   KlTensor *velocity; /* [branches * frames * tokens, patch * out_dim] f32, NULL when committing */
 };
@@ -103,6 +109,10 @@ bool kl_wan_load(KlWan *m, KlErr *err);
 /* Builds the pass of the key into g->g. texts [branches]; cache NULL: the clip stands alone. */
 bool kl_wan_build(KlWan *m, KlWanGraph *g, const KlWanText *const *texts, const KlWanCache *cache,
                   KlErr *err);
+/* Rows of a text's keys and values. */
+static inline int64_t kl_wan_text_rows(const KlWanText *t) {
+  return (int64_t)t->parts * (t->n + (t->pads > 0));
+}
 /* RMS norm of a projection, as queries and keys have. */
 KlTensor *kl_wan_project(KlGraph *g, const KlWan *m, KlTensor *x, KlWanAffine p, const KlTensor *norm);
 
@@ -118,6 +128,8 @@ bool kl_wan_graph(KlWan *m, const KlWanKey *key, const KlWanText *const *texts, 
                   KlWanGraph **out, const KlCancel *cancel, KlErr *err);
 /* Packs what the graph's nodes want, one by one, and lets the mapped file go as it proceeds. */
 bool kl_wan_pack(KlWan *m, KlGraph *g, const KlCancel *cancel, KlErr *err);
+/* Fills in the texts [key->branches]. KL_ERR_INVALID: two different layouts. */
+bool kl_wan_key_texts(KlWanKey *key, KlWanText *const *texts, KlErr *err);
 /* Drops kept graphs that mention the serial of a text or a stream. */
 void kl_wan_forget(KlWan *m, uint64_t serial);
 /* Fills the inputs, runs, takes the velocity apart. first: frame 0 of x is the video's frame 0 (a given first

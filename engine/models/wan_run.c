@@ -110,6 +110,19 @@ void kl_wan_forget(KlWan *m, uint64_t serial) {
   }
 }
 
+bool kl_wan_key_texts(KlWanKey *key, KlWanText *const *texts, KlErr *err) {
+  key->layout = 1;
+  for (int i = 0; i < key->branches; i++) {
+    key->text[i] = texts[i]->serial;
+    if (texts[i]->parts == 1) continue;
+    if (key->layout > 1 && (texts[i]->parts != key->layout || texts[i]->n != key->layout_rows))
+      return kl_fail(err, KL_ERR_INVALID, "two texts with different layouts");
+    key->layout = texts[i]->parts;
+    key->layout_rows = texts[i]->n;
+  }
+  return true;
+}
+
 /* ---- a pass ---- */
 
 bool kl_wan_check_size(const KlWan *m, int branches, int frames, int h, int w, KlErr *err) {
@@ -182,14 +195,16 @@ static bool unpatchify(const KlWan *m, const KlWanKey *key, const float *rows, f
   return sum == 0;
 }
 
-static bool write(KlExec *e, KlTensor *t, const float *data, KlErr *err) {
-  return kl_exec_write(e, t, data, (size_t)kl_nelem(t) * sizeof *data, err);
+/* data: f32 or i32. */
+static bool write(KlExec *e, KlTensor *t, const void *data, KlErr *err) {
+  return kl_exec_write(e, t, data, (size_t)kl_nelem(t) * 4, err);
 }
 
 /* The zeroed host memory that a pass needs at once: the largest of its inputs and outputs. */
 static float *host_room(const KlWanGraph *g) {
   int64_t n = kl_nelem(g->patches);
-  const KlTensor *all[] = {g->rope, g->vace, g->vace_scale, g->time, g->velocity};
+  const KlTensor *all[] = {g->rope,     g->vace,    g->vace_scale, g->time,
+                           g->velocity, g->regions, g->parts,      g->allow};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (all[i] && kl_nelem(all[i]) > n) n = kl_nelem(all[i]);
   return kl_calloc((size_t)n, sizeof(float));
@@ -207,6 +222,24 @@ static bool write_vace(KlWan *m, KlWanGraph *g, const KlWanCondition *cond, floa
   return write(g->exec, g->vace_scale, room, err);
 }
 
+/* Which part of the layout's text each token and each key belongs to. */
+static bool write_layout(KlWanGraph *g, const KlWanCondition *cond, float *room, KlErr *err) {
+  int32_t *labels = (int32_t *)room;
+  int parts = g->key.layout, tokens = (int)(kl_nelem(g->regions) / g->key.frames);
+  if (!cond || !cond->regions) return kl_fail(err, KL_ERR_INVALID, "a layout needs its regions");
+  for (int f = 0; f < g->key.frames; f++)
+    memcpy(labels + (ptrdiff_t)f * tokens, cond->regions, (size_t)tokens * sizeof *labels);
+  for (int i = 0; i < tokens; i++)
+    if (labels[i] < 0 || labels[i] >= parts)
+      return kl_fail(err, KL_ERR_INVALID, "region %d, of %d", labels[i], parts - 1);
+  if (!write(g->exec, g->regions, labels, err)) return false;
+  int rows = (int)kl_nelem(g->parts), n = g->key.layout_rows;
+  for (int i = 0; i < rows; i++) labels[i] = i < parts * n ? i / n : i - parts * n;
+  if (!write(g->exec, g->parts, labels, err)) return false;
+  for (int i = 0; i < parts * parts; i++) labels[i] = i / parts == i % parts;
+  return write(g->exec, g->allow, labels, err);
+}
+
 bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out, const KlCancel *cancel,
                  KlErr *err) {
   const KlWanKey *key = &g->key;
@@ -220,6 +253,7 @@ bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out,
   fill_patches(m, key, p, plane, room);
   if (!write(g->exec, g->patches, room, err)) goto out;
   if (key->vace && !write_vace(m, g, p->cond, room, err)) goto out;
+  if (key->layout > 1 && !write_layout(g, p->cond, room, err)) goto out;
   for (int i = 0; i < key->groups; i++)
     kl_wan_sinusoid((double)p->timesteps[p->one_timestep ? 0 : i % key->frames], m->c.freq_dim,
                     room + (ptrdiff_t)i * m->c.freq_dim);
@@ -254,6 +288,7 @@ out:
 static void forward_key(KlWan *m, int branches, int frames, int h, int w, int groups, bool vace,
                         KlWanKey *key) {
   memset(key, 0, sizeof *key); /* padding too */
+  key->layout = 1;
   key->branches = branches;
   key->frames = frames;
   key->h = h;
@@ -276,7 +311,7 @@ bool kl_wan_forward(KlWan *m, KlWanText *const *texts, int branches, const float
   KlWanGraph *g;
   forward_key(m, branches, frames, h, w, one ? 1 : frames * branches, m->c.vace && cond && cond->vace_context,
               &key);
-  for (int i = 0; i < branches; i++) key.text[i] = texts[i]->serial;
+  if (!kl_wan_key_texts(&key, texts, err)) return false;
   int *positions = kl_alloc((size_t)frames, sizeof *positions);
   if (!positions) return kl_fail(err, KL_ERR_OOM, "no memory for the positions");
   for (int i = 0; i < frames; i++) positions[i] = i;
@@ -300,7 +335,7 @@ bool kl_wan_forward_plan(KlWan *m, int branches, int frames, int h, int w, size_
   bool ok = false;
   KlPlan plan;
   /* Texts that are only looked at, never read: as long as they may be. */
-  KlWanText text = {.m = m, .n = m->c.text_len};
+  KlWanText text = {.m = m, .parts = 1, .n = m->c.text_len};
   const KlWanText *texts[KL_WAN_BRANCHES] = {&text, &text};
   KlWanGraph *g = kl_calloc(1, sizeof *g);
   text.kv = kl_alloc((size_t)blocks, sizeof *text.kv);

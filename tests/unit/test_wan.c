@@ -187,6 +187,65 @@ static void test_pads(void) {
   teardown(f);
 }
 
+/* With one layer a token's text reaches no other token: each token of a layout must come out as in a picture
+ * that is of its region all over. */
+static void test_layout(void) {
+  enum { GW = W / 2, TOKENS = H / 2 * GW };
+  Fixture *f = setup(1);
+  KlErr err = KL_ERR_INIT;
+  KlWanTextPart parts[3] = {{f->context, 5}, {f->context + 5 * TEXT, 3}, {f->context + 9 * TEXT, 8}};
+  KlWanText *same, *mixed;
+  int32_t regions[TOKENS] = {0, 1, 2, 2, 0, 1}, all[TOKENS];
+  float t = 300, *a = f->a, *b = f->b;
+  KlWanCondition cond = {.regions = regions}, one = {.regions = all};
+  KlWanTextPart twice[3] = {parts[0], parts[0], parts[0]};
+  g_assert_true(kl_wan_text_new_layout(f->m, twice, 3, &same, NULL, &err));
+  g_assert_true(kl_wan_text_new_layout(f->m, parts, 3, &mixed, NULL, &err));
+
+  /* the same prompt everywhere is that prompt */
+  g_assert_true(kl_wan_forward(f->m, &f->text[0], 1, f->x, 2, H, W, &t, true, NULL, &a, NULL, &err));
+  g_assert_true(kl_wan_forward(f->m, &same, 1, f->x, 2, H, W, &t, true, &cond, &b, NULL, &err));
+  g_assert_cmpfloat(difference(b, a, 2 * PLANE), <, 1e-5);
+
+  g_assert_true(kl_wan_forward(f->m, &mixed, 1, f->x, 2, H, W, &t, true, &cond, &a, NULL, &err));
+  for (int region = 0; region < 3; region++) {
+    for (int i = 0; i < TOKENS; i++) all[i] = region;
+    g_assert_true(kl_wan_forward(f->m, &mixed, 1, f->x, 2, H, W, &t, true, &one, &b, NULL, &err));
+    for (int i = 0; i < 2 * PLANE; i++) {
+      int y = i / W % H / 2, x = i % W / 2;
+      if (regions[y * GW + x] == region) g_assert_cmpfloat(fabsf(a[i] - b[i]), <, 1e-5);
+    }
+    /* outside of every region there is only the whole prompt */
+    if (region) continue;
+    g_assert_true(kl_wan_forward(f->m, &f->text[0], 1, f->x, 2, H, W, &t, true, NULL, &a, NULL, &err));
+    g_assert_cmpfloat(difference(b, a, 2 * PLANE), <, 1e-5);
+    g_assert_true(kl_wan_forward(f->m, &mixed, 1, f->x, 2, H, W, &t, true, &cond, &a, NULL, &err));
+    g_assert_cmpfloat(difference(b, a, 2 * PLANE), >, 1e-3);
+  }
+
+  /* beside an unprompted branch, and streamed */
+  KlWanText *guided[2] = {mixed, f->text[1]};
+  float *out[2] = {f->b, f->c};
+  g_assert_true(kl_wan_forward(f->m, guided, 2, f->x, 2, H, W, &t, true, &cond, out, NULL, &err));
+  g_assert_cmpfloat(difference(b, a, 2 * PLANE), <, 1e-5);
+  KlWanStream *s = stream(f, 9, 3, true);
+  g_assert_true(kl_wan_stream_forward(s, &mixed, f->x, 2, t, &cond, &b, NULL, &err));
+  g_assert_cmpfloat(difference(b, a, 2 * PLANE), <, 1e-5);
+  kl_wan_stream_free(&s);
+
+  regions[3] = 3;
+  g_assert_false(kl_wan_forward(f->m, &mixed, 1, f->x, 2, H, W, &t, true, &cond, &a, NULL, &err));
+  g_assert_cmpint(err.code, ==, KL_ERR_INVALID);
+  err = KL_ERR_INIT;
+  g_assert_false(kl_wan_forward(f->m, &mixed, 1, f->x, 2, H, W, &t, true, NULL, &a, NULL, &err));
+  g_assert_cmpint(err.code, ==, KL_ERR_INVALID);
+  kl_wan_text_free(&same);
+  kl_wan_text_free(&mixed);
+  err = KL_ERR_INIT;
+  g_assert_false(kl_wan_text_new_layout(f->m, parts, KL_WAN_MOST_REGIONS + 2, &mixed, NULL, &err));
+  teardown(f);
+}
+
 /* With one layer, keys and values depend on their own frames only: a rolled window must equal a fresh one
  * that got just the frames in view. Chunks of 1 to 3 frames, so that sink and ring are straddled and the seam
  * lies everywhere. */
@@ -399,6 +458,7 @@ int main(int argc, char **argv) {
   if (!kl_cpu_backend_new(1, KL_F32, &backend, &err)) g_error("%s", err.msg);
   g_test_add_func("/wan/branches", test_branches);
   g_test_add_func("/wan/pads", test_pads);
+  g_test_add_func("/wan/layout", test_layout);
   g_test_add_func("/wan/window", test_window);
   g_test_add_func("/wan/positions", test_positions);
   g_test_add_func("/wan/state", test_state);
