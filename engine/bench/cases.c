@@ -56,7 +56,7 @@ static bool wan(KlBenchWork *w, int frames, int height, int width, KlErr *err) {
   bool ok = context && x && out && kl_random_file(kl_fill_wan, &size, stored(w), &weights, err) &&
             kl_wan_open(weights, w->backend, &m, err) &&
             kl_wan_text_new(m, context, TOKENS, &text, NULL, err) &&
-            kl_wan_forward_plan(m, 1, frames, height, width, &workspace, &flops, err);
+            kl_wan_forward_plan(m, 1, 1, frames, height, width, &workspace, &flops, err);
   KlWanCondition none = {0};
   /* The first pass, of the smallest clip, packs the weights. */
   ok = ok && kl_wan_forward(m, &text, 1, x, 1, 2, 2, &timestep, true, &none, &out, NULL, err);

@@ -76,9 +76,9 @@ typedef struct {
 bool kl_wan_forward(KlWan *m, KlWanText *const *texts, int branches, const float *x, int frames, int h, int w,
                     const float *timesteps, bool one_timestep, const KlWanCondition *cond, float *const *out,
                     const KlCancel *cancel, KlErr *err);
-/* Workspace and flops of one such call, without running it. */
-bool kl_wan_forward_plan(KlWan *m, int branches, int frames, int h, int w, size_t *workspace, double *flops,
-                         KlErr *err);
+/* Workspace and flops of one such call, without running it. parts: of the layout, 1 without one. */
+bool kl_wan_forward_plan(KlWan *m, int branches, int parts, int frames, int h, int w, size_t *workspace,
+                         double *flops, KlErr *err);
 
 /* ---- chunk by chunk ---- */
 typedef struct KlWanStream KlWanStream;

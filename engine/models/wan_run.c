@@ -328,14 +328,14 @@ bool kl_wan_forward(KlWan *m, KlWanText *const *texts, int branches, const float
   return ok;
 }
 
-bool kl_wan_forward_plan(KlWan *m, int branches, int frames, int h, int w, size_t *workspace, double *flops,
-                         KlErr *err) {
+bool kl_wan_forward_plan(KlWan *m, int branches, int parts, int frames, int h, int w, size_t *workspace,
+                         double *flops, KlErr *err) {
   if (!kl_wan_check_size(m, branches, frames, h, w, err)) return false;
   int blocks = m->c.layers + m->vace_layers;
   bool ok = false;
   KlPlan plan;
   /* Texts that are only looked at, never read: as long as they may be. */
-  KlWanText text = {.m = m, .parts = 1, .n = m->c.text_len};
+  KlWanText text = {.m = m, .parts = parts, .n = m->c.text_len};
   const KlWanText *texts[KL_WAN_BRANCHES] = {&text, &text};
   KlWanGraph *g = kl_calloc(1, sizeof *g);
   text.kv = kl_alloc((size_t)blocks, sizeof *text.kv);
@@ -345,6 +345,7 @@ bool kl_wan_forward_plan(KlWan *m, int branches, int frames, int h, int w, size_
   }
   for (int i = 0; i < blocks; i++) text.kv[i] = (KlBuffer){.backend = m->b, .bytes = SIZE_MAX};
   forward_key(m, branches, frames, h, w, 1, m->c.vace, &g->key);
+  if (!kl_wan_key_texts(&g->key, (KlWanText *const *)texts, err)) goto out;
   if (!kl_wan_build(m, g, texts, NULL, err) || !kl_plan_graph(&g->g, m->b, &plan, err)) goto out;
   *workspace = plan.workspace;
   *flops = plan.flops;

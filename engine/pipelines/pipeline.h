@@ -32,12 +32,24 @@ typedef struct {
   const char *text;   /* UTF-8 */
 } KlPrompt;
 
+/* A part of the picture with a prompt of its own beside the prompt of the whole (layout-guided
+ * cross-attention, wan_dit.h), in every frame. Where regions lie over each other the later one is seen. */
+typedef struct {
+  float x, y, width, height; /* fractions of the picture: 0 <= x < x + width <= 1 */
+  const char *text;          /* UTF-8 */
+  double guidance;           /* inside it, in the first half of the steps; 0: the run's */
+} KlRegion;
+
+enum { KL_T2V_MOST_REGIONS = 64 };
+
 typedef struct {
   const KlPrompt *prompts;
   int n_prompts;
-  const char *negative; /* "" or NULL: the empty prompt */
-  int width, height;    /* pixels; multiples of 16 (the model says: KlT2vPlan.size_multiple) */
-  int64_t frames;       /* video frames, >= 1 */
+  const KlRegion *regions; /* or NULL */
+  int n_regions;           /* 0..KL_T2V_MOST_REGIONS */
+  const char *negative;    /* "" or NULL: the empty prompt */
+  int width, height;       /* pixels; multiples of 16 (the model says: KlT2vPlan.size_multiple) */
+  int64_t frames;          /* video frames, >= 1 */
   uint64_t seed;
   int steps;       /* >= 1 */
   double guidance; /* 1: off (one branch) */

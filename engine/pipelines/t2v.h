@@ -38,7 +38,8 @@ struct KlT2v {
   size_t vae_budget;            /* bytes for decoding, 0: no limit */
   int branches;                 /* 2: with guidance */
   KlWanText **texts, *negative; /* one for each prompt */
-  float *first_latent;          /* the given first frame, encoded; NULL: none */
+  int32_t *region_of;  /* [tokens of a frame]: 1 + the topmost region, 0: none; NULL without regions */
+  float *first_latent; /* the given first frame, encoded; NULL: none */
 
   KlSchedule schedule;
   KlSolverRun *solver;
@@ -77,5 +78,16 @@ bool kl_t2v_need_decoder(KlT2v *t, KlErr *err);
 bool kl_t2v_preview_due(const KlT2vPreview *p, double now);
 /* After a step that is not the last: shows a frame of x0 [frames, ...], if one is wanted and due. */
 void kl_t2v_preview_step(KlT2v *t, const float *x0, int frames, const KlCancel *cancel);
+
+/* ---- t2v_regions.c ---- */
+bool kl_t2v_check_regions(const KlT2vParams *p, KlErr *err);
+/* Which token sees which region. KL_ERR_INVALID: a region is smaller than a token, or wholly covered. */
+bool kl_t2v_place_regions(KlT2v *t, KlErr *err);
+/* Classifier-free guidance of `frames` latent frames at a step, stronger or weaker inside regions. out may be
+ * cond. */
+void kl_t2v_guide(const KlT2v *t, int step, const float *cond, const float *uncond, int frames, float *out);
+/* What stands beside the latent of a chunk. */
+KlWanCondition kl_t2v_condition(const KlT2v *t);
+
 /* The prompt in force at a video frame. */
 int kl_t2v_prompt_at(const KlT2v *t, int64_t frame);

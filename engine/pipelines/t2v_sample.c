@@ -28,7 +28,7 @@ static bool values_ok(const KlT2v *t, const float *x, size_t n, int step, KlErr 
 bool kl_t2v_commit_causal(KlT2v *t, const KlCancel *cancel, KlErr *err) {
   KlWanText *texts[2];
   kl_t2v_prompt_texts(t, t->prompt_now, texts);
-  KlWanCondition cond = {.first_frame = t->first_latent};
+  KlWanCondition cond = kl_t2v_condition(t);
   if (!kl_wan_stream_commit(t->stream, texts, t->latents, (int)t->span.latents, 0, &cond, cancel, err))
     return false;
   /* The cache's clean latents in its own order: the sink, then the recent ones. */
@@ -50,7 +50,7 @@ bool kl_t2v_commit_causal(KlT2v *t, const KlCancel *cancel, KlErr *err) {
 
 bool kl_t2v_sample_causal(KlT2v *t, const KlCancel *cancel, const KlProgressSink *progress, KlErr *err) {
   KlWanText *texts[2];
-  KlWanCondition cond = {.first_frame = t->first_latent};
+  KlWanCondition cond = kl_t2v_condition(t);
   int prompt = kl_t2v_prompt_at(t, t->span.first_frame), frames = (int)t->span.latents;
   size_t n = (size_t)frames * t->frame_elems;
   uint64_t at = (uint64_t)t->span.first_latent * t->frame_elems;
@@ -67,7 +67,7 @@ bool kl_t2v_sample_causal(KlT2v *t, const KlCancel *cancel, const KlProgressSink
     if (!kl_wan_stream_forward(t->stream, texts, t->latents, frames, (float)t->schedule.timestep[i], &cond,
                                t->velocity, cancel, err))
       return false;
-    if (t->branches == 2) kl_guide(t->velocity[0], t->velocity[1], t->p.guidance, t->velocity[0], n);
+    if (t->branches == 2) kl_t2v_guide(t, i, t->velocity[0], t->velocity[1], frames, t->velocity[0]);
     if (!values_ok(t, t->velocity[0], n, i, err)) return false;
     if (t->p.solver == KL_SOLVER_FEW_STEP) kl_randn(t->p.seed, RENOISE + (uint64_t)i, at, t->noise, n);
     kl_solver_step(t->solver, t->latents, t->velocity[0], t->noise);
@@ -89,13 +89,13 @@ bool kl_t2v_sample_clip(KlT2v *t, const KlCancel *cancel, const KlProgressSink *
   for (int i = 0; i < w.count; i++) {
     int64_t start = kl_window_start(&w, i), cut = kl_window_cut(&w, i, t->p.seed, step);
     KlWanText *texts[2];
-    KlWanCondition cond = {0};
+    KlWanCondition cond = kl_t2v_condition(t);
     kl_t2v_prompt_texts(t, kl_t2v_prompt_at(t, kl_video_frame(start)), texts);
     float *out[2] = {t->noise, t->noise + (size_t)length * e};
     if (!kl_wan_forward(t->wan, texts, t->branches, t->whole + (size_t)start * e, length, t->height, t->width,
                         &timestep, true, &cond, out, cancel, err))
       return false;
-    if (t->branches == 2) kl_guide(out[0], out[1], t->p.guidance, out[0], (size_t)length * e);
+    if (t->branches == 2) kl_t2v_guide(t, step, out[0], out[1], length, out[0]);
     /* The later window overrides from the cut on. */
     memcpy(t->velocity[0] + (size_t)cut * e, out[0] + (size_t)(cut - start) * e,
            (size_t)(start + length - cut) * e * sizeof(float));

@@ -29,6 +29,7 @@ static bool check_params(const KlT2vParams *p, KlErr *err) {
   for (int i = 1; i < p->n_prompts; i++)
     if (p->prompts[i].from_frame <= p->prompts[i - 1].from_frame)
       return kl_fail(err, KL_ERR_INVALID, "prompt switches must come in the order of time");
+  if (!kl_t2v_check_regions(p, err)) return false;
   if (p->window_frames < 0 || p->sink_frames < 0 || p->overlap_frames < 0 || p->clip_frames < 0)
     return kl_fail(err, KL_ERR_INVALID, "window, sink, clip and overlap must not be negative");
   return true;
@@ -86,8 +87,8 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
     frames = kl_window_length(&w);
     windows = w.count;
   }
-  if (!kl_wan_forward_plan(t->wan, t->branches, frames, t->height, t->width, &plan->workspace_bytes, &flops,
-                           err))
+  if (!kl_wan_forward_plan(t->wan, t->branches, t->p.n_regions + 1, frames, t->height, t->width,
+                           &plan->workspace_bytes, &flops, err))
     return false;
   plan->tokens_chunk = (int64_t)grid * (c->causal ? t->p.window_frames : frames);
   if (c->causal) {
@@ -155,7 +156,9 @@ static bool inspect(KlT2v *t, const KlModelFiles *f, KlErr *err) {
   t->width = t->p.width / t->vae_info.stride_space;
   t->frame_elems = (size_t)t->config.out_dim * (size_t)t->height * (size_t)t->width;
   t->branches = t->p.guidance == 1 ? 1 : 2;
-  return measure(t, text_bytes, err);
+  for (int i = 0; i < t->p.n_regions; i++)
+    if (t->p.regions[i].guidance > 0 && t->p.regions[i].guidance != 1) t->branches = 2;
+  return kl_t2v_place_regions(t, err) && measure(t, text_bytes, err);
 }
 
 bool kl_t2v_plan(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b, KlT2vPlan *out, KlErr *err) {
@@ -168,7 +171,8 @@ bool kl_t2v_plan(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b, 
   t->p.prompts = NULL; /* borrowed here */
   t->p.negative = NULL;
   t->p.first_frame = NULL;
-  t->p.n_prompts = 0;
+  t->p.regions = NULL;
+  t->p.n_prompts = t->p.n_regions = 0;
   kl_t2v_free(&t);
   return ok;
 }
@@ -180,6 +184,7 @@ static bool own_params(KlT2v *t, const KlT2vParams *p) {
   t->p.prompts = NULL;
   t->p.negative = NULL;
   t->p.first_frame = NULL;
+  t->p.regions = NULL;
   KlPrompt *prompts = kl_calloc((size_t)(p->n_prompts > 0 ? p->n_prompts : 0), sizeof *prompts);
   t->p.prompts = prompts;
   char *negative = kl_strdup(p->negative ? p->negative : "");
@@ -189,6 +194,18 @@ static bool own_params(KlT2v *t, const KlT2vParams *p) {
     prompts[i] =
         (KlPrompt){p->prompts[i].from_frame, kl_strdup(p->prompts[i].text ? p->prompts[i].text : "")};
     if (!prompts[i].text) return false;
+  }
+  if (p->n_regions > 0) {
+    KlRegion *regions = kl_calloc((size_t)p->n_regions, sizeof *regions);
+    t->p.regions = regions;
+    if (!regions) return false;
+    for (int i = 0; i < p->n_regions; i++) {
+      regions[i] = p->regions[i];
+      if (!(regions[i].text = kl_strdup(p->regions[i].text ? p->regions[i].text : ""))) {
+        t->p.n_regions = i; /* the others are not ours */
+        return false;
+      }
+    }
   }
   if (p->first_frame && p->width > 0 && p->height > 0 && p->width <= MOST_PIXELS &&
       p->height <= MOST_PIXELS) {
@@ -228,7 +245,7 @@ out:
   return ok;
 }
 
-/* contexts: one a prompt, then the negative's. The text encoder is gone when this returns. */
+/* contexts: one a prompt, one a region, then the negative's. The text encoder is gone when this returns. */
 static bool encode_prompts(KlT2v *t, const KlModelFiles *f, void (*unknown)(void *, const char *), void *user,
                            Context *contexts, const KlCancel *cancel, const KlProgressSink *progress,
                            KlErr *err) {
@@ -247,10 +264,12 @@ static bool encode_prompts(KlT2v *t, const KlModelFiles *f, void (*unknown)(void
     goto out;
   }
   bool keep = kl_weights_bytes(w) <= KEEP_TEXT;
-  for (int i = 0; i <= t->p.n_prompts; i++) {
-    const char *text = i < t->p.n_prompts ? t->p.prompts[i].text : t->p.negative;
-    if (i == t->p.n_prompts && t->branches == 1) break;
-    kl_progress(progress, (KlProgress){KL_PHASE_TEXT, 0, t->plan.chunks, i, t->p.n_prompts + 1});
+  int prompts = t->p.n_prompts, all = prompts + t->p.n_regions;
+  for (int i = 0; i < all + (t->branches == 2); i++) {
+    const char *text = i < prompts ? t->p.prompts[i].text
+                       : i < all   ? t->p.regions[i - prompts].text
+                                   : t->p.negative;
+    kl_progress(progress, (KlProgress){KL_PHASE_TEXT, 0, t->plan.chunks, i, all + 1});
     if (unknown && !kl_tokenizer_unknown_words(tok, text, unknown, user, err)) goto out;
     if (!encode_prompt(tok, enc, keep, text, t->config.text_len, &contexts[i], cancel, err)) goto out;
   }
@@ -266,9 +285,15 @@ out:
 static bool make_texts(KlT2v *t, const Context *contexts, const KlCancel *cancel, KlErr *err) {
   t->texts = kl_calloc((size_t)t->p.n_prompts, sizeof(KlWanText *));
   if (!t->texts) return kl_fail(err, KL_ERR_OOM, "no memory for the prompts");
-  for (int i = 0; i < t->p.n_prompts; i++)
-    if (!kl_wan_text_new(t->wan, contexts[i].rows, contexts[i].n, &t->texts[i], cancel, err)) return false;
-  const Context *negative = &contexts[t->p.n_prompts];
+  KlWanTextPart parts[KL_T2V_MOST_REGIONS + 1];
+  int prompts = t->p.n_prompts, regions = t->p.n_regions;
+  for (int i = 0; i < regions; i++)
+    parts[i + 1] = (KlWanTextPart){contexts[prompts + i].rows, contexts[prompts + i].n};
+  for (int i = 0; i < prompts; i++) {
+    parts[0] = (KlWanTextPart){contexts[i].rows, contexts[i].n};
+    if (!kl_wan_text_new_layout(t->wan, parts, regions + 1, &t->texts[i], cancel, err)) return false;
+  }
+  const Context *negative = &contexts[prompts + regions];
   return t->branches == 1 || kl_wan_text_new(t->wan, negative->rows, negative->n, &t->negative, cancel, err);
 }
 
@@ -304,9 +329,10 @@ bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b,
                  void (*unknown)(void *, const char *), void *user, const KlCancel *cancel,
                  const KlProgressSink *progress, KlT2v **out, KlErr *err) {
   *out = NULL;
+  if (!kl_t2v_check_regions(p, err)) return false;
   KlT2v *t = kl_calloc(1, sizeof *t);
   Context *contexts = NULL;
-  int n = p->n_prompts > 0 ? p->n_prompts : 0;
+  int n = (p->n_prompts > 0 ? p->n_prompts : 0) + (p->n_regions > 0 ? p->n_regions : 0);
   bool ok = false;
   if (!t || !own_params(t, p) || !(contexts = kl_calloc((size_t)n + 1, sizeof *contexts))) {
     kl_fail(err, KL_ERR_OOM, "no memory for the job");
@@ -350,10 +376,13 @@ void kl_t2v_free(KlT2v **pt) {
   kl_weights_free(&t->vae_weights);
   kl_solver_free(&t->solver);
   for (int i = 0; t->p.prompts && i < t->p.n_prompts; i++) kl_free_(&((KlPrompt *)t->p.prompts)[i].text);
+  for (int i = 0; t->p.regions && i < t->p.n_regions; i++) kl_free_(&((KlRegion *)t->p.regions)[i].text);
   kl_free_(&t->p.prompts);
+  kl_free_(&t->p.regions);
   kl_free_(&t->p.negative);
   kl_free_(&t->p.first_frame);
   kl_free(&t->first_latent);
+  kl_free(&t->region_of);
   kl_free(&t->velocity[0]);
   kl_free(&t->velocity[1]);
   kl_free(&t->noise);

@@ -183,6 +183,26 @@ static void test_prompt_switch(void) {
 }
 
 /* Latents replayed without sampling give the same frames; with the caches made again, sampling goes on. */
+/* 64x48 pixels are 2 x 1 tokens of both models' latents at least, so halves are told apart. */
+static void test_regions(gconstpointer which) {
+  int w = GPOINTER_TO_INT(which);
+  static const KlRegion halves[] = {{0, 0, .5f, 1, "x x a", 0}, {.5f, 0, .5f, 1, "aa", 6}};
+  static const KlRegion same[] = {{0, 0, .5f, 1, "x x a", 0}, {.5f, 0, .5f, 1, "aa", 0}};
+  KlT2vParams p = params(w ? 30 : 41);
+  p.solver = KL_SOLVER_EULER;
+  p.steps = 3;
+  p.guidance = 2;
+  g_autofree char *plain = run(w, p, 2, 0);
+  p.regions = halves;
+  p.n_regions = 2;
+  g_autofree char *whole = run(w, p, 2, 0), *resumed = run(w, p, 1, 2);
+  p.regions = same;
+  g_autofree char *weaker = run(w, p, 2, 0);
+  g_assert_cmpstr(plain, !=, whole);
+  g_assert_cmpstr(whole, ==, resumed);
+  g_assert_cmpstr(whole, !=, weaker);
+}
+
 static void test_replay(void) {
   KlErr err = KL_ERR_INIT;
   KlT2vParams p = params(33);
@@ -232,7 +252,14 @@ static void test_refusals(void) {
       {"order of time", KL_ERR_INVALID, params(9)},
       {"frames", KL_ERR_INVALID, params(9)},
       {"prompt", KL_ERR_INVALID, params(9)},
+      {"inside the picture", KL_ERR_INVALID, params(9)},
+      {"covered", KL_ERR_INVALID, params(9)},
+      {"guidance of region", KL_ERR_INVALID, params(9)},
+      {"regions", KL_ERR_INVALID, params(9)},
   };
+  static const KlRegion outside[] = {{.5f, 0, .6f, 1, "a", 0}};
+  static const KlRegion covered[] = {{0, 0, 1, 1, "a", 0}, {0, 0, 1, 1, "b", 0}};
+  static const KlRegion wild[] = {{0, 0, 1, 1, "a", -2}};
   static const KlPrompt backwards[] = {{0, "a"}, {20, "b"}, {10, "c"}};
   static const float image[64 * 48 * 3];
   cases[0].p.width = 70;
@@ -247,6 +274,10 @@ static void test_refusals(void) {
   cases[9].p.n_prompts = 3;
   cases[10].p.frames = INT64_MAX;
   cases[11].p.n_prompts = 0;
+  cases[12].p.regions = outside, cases[12].p.n_regions = 1;
+  cases[13].p.regions = covered, cases[13].p.n_regions = 2;
+  cases[14].p.regions = wild, cases[14].p.n_regions = 1;
+  cases[15].p.regions = covered, cases[15].p.n_regions = 1000;
   KlBackend *b = backend(1);
   for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
     KlErr err = KL_ERR_INIT, err2 = KL_ERR_INIT;
@@ -332,6 +363,8 @@ int main(int argc, char **argv) {
   folder = g_getenv("KL_GOLDEN");
   g_test_add_data_func("/pipeline/resume/causal", GINT_TO_POINTER(0), test_resume);
   g_test_add_data_func("/pipeline/resume/clip", GINT_TO_POINTER(1), test_resume);
+  g_test_add_data_func("/pipeline/regions/causal", GINT_TO_POINTER(0), test_regions);
+  g_test_add_data_func("/pipeline/regions/clip", GINT_TO_POINTER(1), test_regions);
   g_test_add_data_func("/pipeline/preview/causal", GINT_TO_POINTER(0), test_previews);
   g_test_add_data_func("/pipeline/preview/clip", GINT_TO_POINTER(1), test_previews);
   g_test_add_func("/pipeline/preview/share", test_preview_share);

@@ -161,7 +161,7 @@ static void test_branches(void) {
   g_assert_cmpfloat(difference(f->b, one, 3 * PLANE), >, 0);
   size_t workspace;
   double flops;
-  g_assert_true(kl_wan_forward_plan(f->m, 2, 3, H, W, &workspace, &flops, &err));
+  g_assert_true(kl_wan_forward_plan(f->m, 2, 1, 3, H, W, &workspace, &flops, &err));
   g_assert_cmpuint(workspace, >, 0);
   g_assert_cmpfloat(flops, >, 0);
   g_assert_false(kl_wan_forward(f->m, f->text, 1, f->x, 3, H + 1, W, t, true, NULL, out, NULL, &err));
