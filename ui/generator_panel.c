@@ -6,6 +6,7 @@ struct _KlGeneratorPanel {
   AdwBin parent;
   KlProject *project;
   KlQueue *queue;
+  KlJobSpec *job;
 };
 
 G_DEFINE_FINAL_TYPE(KlGeneratorPanel, kl_generator_panel, ADW_TYPE_BIN)
@@ -18,10 +19,21 @@ void kl_generator_panel_set_queue(KlGeneratorPanel *self, KlQueue *queue) {
   g_set_object(&self->queue, queue);
 }
 
+void kl_generator_panel_set_job(KlGeneratorPanel *self, const KlJobSpec *job, bool generate) {
+  g_clear_pointer(&self->job, kl_job_free);
+  self->job = kl_job_copy(job);
+}
+
+void kl_generator_panel_set_image(KlGeneratorPanel *self, const char *path) {
+  if (!self->job) self->job = kl_job_new();
+  kl_job_set(self->job, "image", path, NULL);
+}
+
 static void kl_generator_panel_dispose(GObject *object) {
   KlGeneratorPanel *self = KL_GENERATOR_PANEL(object);
   g_clear_object(&self->project);
   g_clear_object(&self->queue);
+  g_clear_pointer(&self->job, kl_job_free);
   G_OBJECT_CLASS(kl_generator_panel_parent_class)->dispose(object);
 }
 
