@@ -56,8 +56,21 @@ typedef struct {
  * truncated video ends early without an error if it gave at least one frame; damaged packets are skipped. */
 bool kl_decoder_next(KlDecoder *d, KlFrame *frame, KlErr *err);
 
-/* Makes kl_decoder_next give the frame at `seconds` (the last one that begins at or before it). */
+/* Frames come scaled to width x height (bicubic, proportions as given) from the next one on. INVALID. */
+bool kl_decoder_set_size(KlDecoder *d, int width, int height, KlErr *err);
+
+/* Makes kl_decoder_next give the frame at `seconds` (the last one that begins at or before it), exactly, also
+ * in files without an index, with pictures stored out of order, or with time stamps rounded to milliseconds.
+ */
 bool kl_decoder_seek(KlDecoder *d, double seconds, KlErr *err);
+/* The same for frame n, counted from 0 at the rate of KlMediaInfo. */
+bool kl_decoder_seek_frame(KlDecoder *d, int64_t n, KlErr *err);
+
+/* The frame that is shown at `seconds`, or frame n: for players and timelines. Goes on from the last one
+ * where that is nearer than a jump, gives the same one again (index and time tell) while it lasts, and the
+ * last one behind the end. All of a file in order costs no more than kl_decoder_next. */
+bool kl_decoder_at(KlDecoder *d, double seconds, KlFrame *frame, KlErr *err);
+bool kl_decoder_at_frame(KlDecoder *d, int64_t n, KlFrame *frame, KlErr *err);
 void kl_decoder_free(KlDecoder **d);
 
 typedef enum {
