@@ -130,8 +130,8 @@ static void test_scale(void) {
 static void test_direction(void) {
   KlTextStyle s = {.size = 20};
   KlText *t = kl_text_new(&s, "مرحبا بالعالم", 300), *u = kl_text_new(&s, "Hello", 300);
-  g_assert_true(kl_text_rtl(t));
-  g_assert_false(kl_text_rtl(u));
+  g_assert_true(kl_text_is_rtl(t));
+  g_assert_false(kl_text_is_rtl(u));
   PangoRectangle ink;
   pango_layout_line_get_extents(kl_text_pango_line(t, 0), &ink, NULL);
   double right = kl_text_line(t, 0).x + (double)(ink.x + ink.width) / PANGO_SCALE;

@@ -311,7 +311,7 @@ double kl_text_box_height(const KlText *t) {
 double kl_text_box_width(const KlText *t) {
   return t->width;
 }
-bool kl_text_rtl(const KlText *t) {
+bool kl_text_is_rtl(const KlText *t) {
   return t->rtl;
 }
 bool kl_text_broken(const KlText *t) {
