@@ -67,6 +67,10 @@ static bool check_spec(const KlEncodeSpec *s, KlErr *err) {
     return kl_fail(err, KL_ERR_INVALID, "bad number of frames");
   if (s->threads < 0 || s->threads > 16)
     return kl_fail(err, KL_ERR_INVALID, "encoder threads must be 1 to 16, not %d", s->threads);
+  if (s->sound.channels < 0 || s->sound.channels > 2 || (s->sound.channels && s->audio_from) ||
+      (s->sound.channels && (s->sound.rate < 8000 || s->sound.rate > 96000)))
+    return kl_fail(err, KL_ERR_INVALID,
+                   "sound has one source, and 1 or 2 channels of 8000 to 96000 samples a second");
   if (s->tags.job_json && strlen(s->tags.job_json) > KL_JOB_MAX)
     return kl_fail(err, KL_ERR_INVALID, "the job is too long to be stored in the output (over %u MiB)",
                    KL_JOB_MAX >> 20);
@@ -131,7 +135,7 @@ bool kl_encoder_open(const KlEncodeSpec *spec, KlSink sink, const KlCancel *canc
   COPY(pattern);
   COPY(audio_from);
 #undef COPY
-  if (spec->audio_from && e->writer != &kl_writer_av) {
+  if ((spec->audio_from || spec->sound.channels) && e->writer != &kl_writer_av) {
     kl_fail(err, KL_ERR_INVALID, "%s files cannot hold sound", kl_container_name(spec->container));
     goto out;
   }

@@ -49,6 +49,16 @@ typedef enum {
   KL_CODEC_PNG,
 } KlCodec;
 
+/* Samples for the sound of a video, asked for in order, from 0 on, in the thread that pushes frames; a
+ * resumed encoder asks from 0 again. */
+typedef struct {
+  int rate,
+      channels; /* 48000 and 2; Opus takes 48000, 24000, 16000, 12000, 8000. channels 1 or 2; 0: silent */
+  /* n samples a channel from `first` on into out [n, channels], -1..1; zeros where there is no more. */
+  bool (*read)(void *user, int64_t first, float *out, size_t n, KlErr *err);
+  void *user;
+} KlSoundSource;
+
 typedef struct {
   KlContainer container;
   KlCodec codec;
@@ -67,6 +77,8 @@ typedef struct {
   const char
       *audio_from; /* MP4, WebM, MKV: a file whose sound is carried over unaltered (packets copied, never
                       decoded), from its beginning to the end of the last frame; NULL: silent. Copied */
+  KlSoundSource
+      sound; /* MP4 (AAC), WebM, MKV (Opus): or sound of one's own, until the end of the last frame */
 } KlEncodeSpec;
 
 /* 4:2:0, crf and threads default, everything else zero: fill in container, size, rate. */

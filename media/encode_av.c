@@ -7,6 +7,7 @@
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
 #include "media/audio_copy.h"
+#include "media/audio_encode.h"
 #include "media/convert.h"
 
 #include <libavcodec/avcodec.h>
@@ -23,7 +24,8 @@ typedef struct {
   AVFormatContext *mux;
   AVFrame *frame;
   AVPacket *packet;
-  KlAudioCopy *sound; /* NULL: silent */
+  KlAudioCopy *copied; /* sound of a file, or */
+  KlAudioEncode *made; /* of the caller; both NULL: silent */
   KlBytes header;
   KlBytes extradata; /* of encoders that give it with their first packet only (libaom) */
   enum { TO_HEADER, TO_NOWHERE, TO_SINK } where;
@@ -176,6 +178,19 @@ static const char *muxer_name(const KlEncoder *e) {
                                                   : "matroska";
 }
 
+static bool add_sound(KlEncoder *e, KlErr *err) {
+  AvWriter *w = e->impl;
+  if (w->copied) return kl_audio_copy_stream(w->copied, w->mux, kl_container_name(e->spec.container), err);
+  return !w->made || kl_audio_encode_stream(w->made, w->mux, err);
+}
+
+/* The sound up to the beginning of frame `until`; mux NULL: it is in the file already. */
+static bool sound_until(AvWriter *w, AVFormatContext *mux, int64_t until, int *r, KlErr *err) {
+  *r = 0;
+  if (w->copied) return kl_audio_copy_until(w->copied, mux, until, w->codec->time_base, r, err);
+  return !w->made || kl_audio_encode_until(w->made, mux, until, w->codec->time_base, r, err);
+}
+
 static bool open_muxer(KlEncoder *e, KlErr *err) {
   AvWriter *w = e->impl;
   AVDictionary *options = NULL;
@@ -210,8 +225,7 @@ static bool open_muxer(KlEncoder *e, KlErr *err) {
     memcpy(stream->codecpar->extradata, w->extradata.data, w->extradata.n);
     stream->codecpar->extradata_size = (int)w->extradata.n;
   }
-  if (w->sound && !kl_audio_copy_stream(w->sound, w->mux, kl_container_name(e->spec.container), err))
-    goto out;
+  if (!add_sound(e, err)) goto out;
   if (mp4) {
     char number[24];
     snprintf(number, sizeof number, "%lld", (long long)e->chunk + 1);
@@ -234,7 +248,8 @@ static bool open_muxer(KlEncoder *e, KlErr *err) {
     goto out;
   }
   if (e->chunk == 0) {
-    if (mp4 && !kl_mp4_header_complete(&w->header, &e->spec, err)) goto out;
+    int padding = w->made ? kl_audio_encode_padding(w->made) : 0;
+    if (mp4 && !kl_mp4_header_complete(&w->header, &e->spec, padding, err)) goto out;
     if (!kl_emit(e, w->header.data, w->header.n, err)) goto out;
     kl_bytes_free(&w->header);
   }
@@ -251,7 +266,7 @@ static bool av_begin(KlEncoder *e, int64_t chunk, int64_t first, KlErr *err) {
   if (!open_codec(e, err) || !open_muxer(e, err)) return false;
   /* after a resume: what earlier chunks hold. Read from the start, not sought: the time stamps stay the same
    */
-  return !w->sound || kl_audio_copy_until(w->sound, NULL, first, w->codec->time_base, &r, err);
+  return first == 0 || sound_until(w, NULL, first, &r, err);
 }
 
 /* A new picture: encoders keep references to the earlier ones. */
@@ -300,15 +315,17 @@ static bool av_open(KlEncoder *e, KlErr *err) {
   w->frame = av_frame_alloc();
   w->packet = av_packet_alloc();
   if (!w->frame || !w->packet) return kl_fail_oom(err);
-  if (e->spec.audio_from && !kl_audio_copy_open(e->spec.audio_from, e->cancel, &w->sound, err)) return false;
+  if (e->spec.audio_from && !kl_audio_copy_open(e->spec.audio_from, e->cancel, &w->copied, err)) return false;
+  if (e->spec.sound.channels &&
+      !kl_audio_encode_open(&e->spec.sound, e->spec.container, e->cancel, &w->made, err))
+    return false;
   /* to see whether it would: a clear error before hours of work */
   bool ok = open_codec(e, err) &&
             (e->codec != KL_CODEC_AV1 || w->codec->extradata_size > 0 || learn_extradata(e, err));
-  if (ok && w->sound) { /* and whether the container takes the sound */
+  if (ok && w->copied) { /* and whether the container takes the sound */
     w->mux = avformat_alloc_context();
     if (w->mux) w->mux->oformat = av_guess_format(muxer_name(e), NULL, NULL);
-    ok = w->mux ? kl_audio_copy_stream(w->sound, w->mux, kl_container_name(e->spec.container), err)
-                : kl_fail_oom(err);
+    ok = w->mux ? add_sound(e, err) : kl_fail_oom(err);
   }
   close_chunk(e);
   return ok;
@@ -323,14 +340,15 @@ static bool drain(KlEncoder *e, KlErr *err) {
     if (r == AVERROR(EAGAIN) || r == AVERROR_EOF) return true;
     if (r < 0) return fail_av(e, "failed", r, err);
     if (!w->packet->duration) w->packet->duration = 1;
-    int64_t until = w->packet->pts + 1;
-    av_packet_rescale_ts(w->packet, w->codec->time_base, w->mux->streams[0]->time_base);
-    w->packet->stream_index = 0;
-    r = av_write_frame(w->mux, w->packet);
+    /* the sound of this frame's time, so that chunks split it where they split the picture; before the frame,
+     * as Matroska's muxer holds back a packet of sound until the next of any kind */
+    if (!sound_until(w, w->mux, w->packet->pts + 1, &r, err)) return false;
+    if (r >= 0) {
+      av_packet_rescale_ts(w->packet, w->codec->time_base, w->mux->streams[0]->time_base);
+      w->packet->stream_index = 0;
+      r = av_write_frame(w->mux, w->packet);
+    }
     av_packet_unref(w->packet);
-    /* the sound of this frame's time, so that chunks split it where they split the picture */
-    if (r >= 0 && w->sound && !kl_audio_copy_until(w->sound, w->mux, until, w->codec->time_base, &r, err))
-      return false;
     if (r < 0 || w->io.code) return fail_av(e, "gave a frame that the container refuses", r, err);
   }
 }
@@ -371,7 +389,8 @@ static void av_free_writer(KlEncoder *e) {
   close_chunk(e);
   av_frame_free(&w->frame);
   av_packet_free(&w->packet);
-  kl_audio_copy_free(&w->sound);
+  kl_audio_copy_free(&w->copied);
+  kl_audio_encode_free(&w->made);
   kl_bytes_free(&w->extradata);
   kl_free(&e->impl);
 }

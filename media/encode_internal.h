@@ -62,8 +62,9 @@ typedef struct {
 } KlRect;
 KlRect kl_changed_rect(const uint8_t *a, const uint8_t *b, int w, int h);
 
-/* Inserts into the header of a fragmented MP4 (ftyp + moov): the length, the tags, the XMP box. */
-bool kl_mp4_header_complete(KlBytes *header, const KlEncodeSpec *spec, KlErr *err);
+/* Inserts into the header of a fragmented MP4 (ftyp + moov): the length, the tags, the XMP box, and an edit
+ * list that skips the first `padding` samples of the second track (0: none). */
+bool kl_mp4_header_complete(KlBytes *header, const KlEncodeSpec *spec, int padding, KlErr *err);
 
 /* A PNG from rows that lie `stride` bytes apart (kl_png_write without its checks). */
 bool kl_png_write_rows(KlSink sink, const uint8_t *pixels, size_t stride, int width, int height, int channels,

@@ -96,7 +96,24 @@ static uint32_t movie_timescale(const KlBytes *b, size_t moov, size_t end) {
   return get32(b->data + mvhd + (b->data[mvhd + 8] == 1 ? 28 : 20));
 }
 
-bool kl_mp4_header_complete(KlBytes *header, const KlEncodeSpec *spec, KlErr *err) {
+/* Everything of the movie up to its mvex box, with an edit list in the second track. */
+static bool copy_tracks(KlBytes *b, const KlBytes *header, size_t moov, size_t mvex, int padding,
+                        KlErr *err) {
+  size_t track = find_box(header, moov + 8, mvex, "trak"), at;
+  if (track != SIZE_MAX) track = find_box(header, track + get32(header->data + track), mvex, "trak");
+  if (!padding || track == SIZE_MAX) return kl_bytes_add(b, header->data, mvex, err);
+  size_t after = track + 8 + get32(header->data + track + 8); /* tkhd comes first */
+  if (!kl_bytes_add(b, header->data, after, err) || !open_box(b, "edts", &at, err) ||
+      !kl_bytes_be(b, 28, 4, err) || !kl_bytes_add(b, "elst", 4, err) || !kl_bytes_be(b, 0, 4, err) ||
+      !kl_bytes_be(b, 1, 4, err) || !kl_bytes_be(b, 0, 4, err) /* to the end */ ||
+      !kl_bytes_be(b, (uint64_t)padding, 4, err) || !kl_bytes_be(b, 1u << 16, 4, err))
+    return false;
+  close_box(b, at);
+  put32(b->data + track, get32(header->data + track) + (uint32_t)(b->n - at));
+  return kl_bytes_add(b, header->data + after, mvex - after, err);
+}
+
+bool kl_mp4_header_complete(KlBytes *header, const KlEncodeSpec *spec, int padding, KlErr *err) {
   static const uint8_t xmp_uuid[16] = {0xBE, 0x7A, 0xCF, 0xCB, 0x97, 0xA9, 0x42, 0xE8,
                                        0x9C, 0x71, 0x99, 0x94, 0x91, 0xE3, 0xAF, 0xAC};
   KlBytes b = {0};
@@ -109,7 +126,9 @@ bool kl_mp4_header_complete(KlBytes *header, const KlEncodeSpec *spec, KlErr *er
     kl_fail(err, KL_ERR_UNSUPPORTED, "this FFmpeg writes MP4 headers that we do not know");
     goto out;
   }
-  if (!kl_bytes_add(&b, header->data, mvex + 8, err)) goto out;
+  if (!copy_tracks(&b, header, moov, mvex, padding, err)) goto out;
+  size_t mvex_at = b.n;
+  if (!kl_bytes_add(&b, header->data + mvex, 8, err)) goto out;
   if (spec->total_frames) {
     uint32_t scale = movie_timescale(header, moov, end);
     int64_t ticks = av_rescale(spec->total_frames, (int64_t)spec->fps_den * scale, spec->fps_num);
@@ -120,7 +139,7 @@ bool kl_mp4_header_complete(KlBytes *header, const KlEncodeSpec *spec, KlErr *er
   }
   uint32_t mvex_size = get32(header->data + mvex);
   if (!kl_bytes_add(&b, header->data + mvex + 8, mvex_size - 8, err)) goto out;
-  put32(b.data + mvex, (uint32_t)(b.n - mvex));
+  put32(b.data + mvex_at, (uint32_t)(b.n - mvex_at));
   size_t rest = mvex + mvex_size, udta = find_box(header, rest, end, "udta");
   if (udta != SIZE_MAX) end = udta; /* FFmpeg's, empty; the last box of the movie */
   if (!kl_bytes_add(&b, header->data + rest, end - rest, err) || !build_udta(&b, &spec->tags, err)) goto out;

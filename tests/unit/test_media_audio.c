@@ -130,6 +130,106 @@ out:
   remove_dir(dir);
 }
 
+/* ---- sound written ---- */
+
+static bool tone_source(void *user, int64_t first, float *out, size_t n, KlErr *err) {
+  int64_t *next = user;
+  g_assert_cmpint(first, ==, *next); /* in order, from 0 */
+  *next += (int64_t)n;
+  for (size_t i = 0; i < n; i++) {
+    double t = (double)(first + (int64_t)i) / RATE;
+    out[2 * i] = (float)(0.4 * sin(2 * G_PI * 440 * t));
+    out[2 * i + 1] = (float)tone(t);
+  }
+  return true;
+}
+
+enum { W = 32, H = 32, TOTAL = 60, PER = 7 };
+
+/* Chunks from..to; gives the size of the file after each in ends (may be NULL). */
+static void write_video(const char *path, KlContainer container, int64_t offset, int from, int64_t *ends) {
+  KlErr err = KL_ERR_INIT;
+  int64_t next = 0;
+  KlEncodeSpec s = KL_ENCODE_SPEC_INIT;
+  s.container = container;
+  s.width = W;
+  s.height = H;
+  s.fps_num = 30000;
+  s.fps_den = 1001;
+  s.total_frames = TOTAL;
+  s.sound = (KlSoundSource){.rate = RATE, .channels = 2, .read = tone_source, .user = &next};
+  KlFileSink *file;
+  KlEncoder *e;
+  uint8_t rgb[W * H * 3];
+  must(kl_file_sink_open(path, offset, &file, &err));
+  must(kl_encoder_open(&s, kl_file_sink(file), NULL, &e, &err));
+  for (int chunk = from; chunk * PER < TOTAL; chunk++) {
+    must(kl_encoder_chunk_begin(e, chunk, chunk * PER, &err));
+    for (int n = chunk * PER; n < TOTAL && n < (chunk + 1) * PER; n++) {
+      draw(rgb, W, H, n % 37);
+      must(kl_encoder_push_rgb8(e, rgb, &err));
+    }
+    must(kl_encoder_chunk_end(e, &err));
+    if (ends) ends[chunk] = kl_file_sink_offset(file);
+  }
+  must(kl_encoder_finish(e, &err));
+  kl_encoder_free(&e);
+  must(kl_file_sink_close(&file, &err));
+}
+
+/* The tone is where it was, from the first sample to the last, as long as the pictures; a resumed file has
+ * the bytes of an unbroken one. */
+static void written(const void *data) {
+  KlContainer container = (KlContainer)GPOINTER_TO_INT(data);
+  KlErr err = KL_ERR_INIT;
+  char *dir = temp_dir(), *whole = g_strconcat(dir, "/whole.", kl_container_name(container), NULL),
+       *part = g_strconcat(dir, "/part.", kl_container_name(container), NULL), *a, *b;
+  int64_t ends[TOTAL / PER + 1];
+  gsize na, nb;
+  write_video(whole, container, 0, 0, ends);
+  write_video(part, container, 0, 0, NULL);
+  write_video(part, container, ends[3], 4, NULL);
+  g_assert_true(g_file_get_contents(whole, &a, &na, NULL) && g_file_get_contents(part, &b, &nb, NULL));
+  g_assert_cmpmem(a, na, b, nb);
+  KlMediaInfo info;
+  must(kl_media_probe(whole, NULL, &info, &err));
+  g_assert_cmpstr(info.audio_codec, ==, container == KL_CONTAINER_MP4 ? "aac" : "opus");
+  g_assert_cmpfloat(fabs(info.duration - TOTAL * 1001.0 / 30000), <, 0.05);
+  enum { N = TOTAL * 1001 * (RATE / 1000) / 30 };
+  float *x = g_new(float, 2 * (N + RATE));
+  KlSound *s;
+  size_t got;
+  must(kl_sound_open(whole, RATE, 2, NULL, &s, &err));
+  must(kl_sound_read(s, x, N + RATE, &got, &err));
+  g_test_message("%d samples for %d", (int)got, N);
+  g_assert_cmpint((int)got, >=, N);
+  g_assert_cmpint((int)got, <, N + 2048);
+  double sum = 0, worst = 0;
+  for (size_t i = 0; i < N; i++) {
+    double off = x[2 * i + 1] - tone((double)i / RATE);
+    sum += off * off;
+    worst = fmax(worst, fabs(off));
+  }
+  g_test_message("off by %.4f, at most %.4f", sqrt(sum / N), worst);
+  g_assert_cmpfloat(sqrt(sum / N), <, 0.015);
+  g_assert_cmpfloat(worst, <, 0.12);
+  KlDecoder *d; /* and the pictures are still found */
+  KlFrame f;
+  must(kl_decoder_open(whole, NULL, &d, &err));
+  for (int n = TOTAL - 1; n >= 0; n -= 13) {
+    must(kl_decoder_at_frame(d, n, &f, &err));
+    g_assert_cmpint((int)f.index, ==, n);
+  }
+  kl_decoder_free(&d);
+  kl_sound_free(&s);
+  g_free(x);
+  g_free(a);
+  g_free(b);
+  g_free(whole);
+  g_free(part);
+  remove_dir(dir);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -138,5 +238,8 @@ int main(int argc, char **argv) {
     g_free(name);
   }
   g_test_add_func("/media/layouts", layouts);
+  g_test_add_data_func("/media/written/mp4", GINT_TO_POINTER(KL_CONTAINER_MP4), written);
+  g_test_add_data_func("/media/written/webm", GINT_TO_POINTER(KL_CONTAINER_WEBM), written);
+  g_test_add_data_func("/media/written/mkv", GINT_TO_POINTER(KL_CONTAINER_MKV), written);
   return g_test_run();
 }
