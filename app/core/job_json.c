@@ -51,6 +51,23 @@ static bool set_prompts(KlJobSpec *j, const json_t *v, const char *where, GError
   return true;
 }
 
+static bool set_seeds(KlJobSpec *j, const json_t *v, const char *where, GError **error) {
+  size_t i;
+  json_t *item;
+  if (!json_is_array(v) || json_array_size(v) > 10000)
+    return wrong(error, where, "seeds", "not a list of {\"at\", \"seed\"}");
+  json_array_foreach(v, i, item) {
+    const json_t *seed = json_object_get(item, "seed"), *at = json_object_get(item, "at");
+    g_autoptr(GError) e = NULL;
+    KlTime t;
+    g_autofree char *s = at ? scalar_text(at) : NULL;
+    if (!s || !json_is_integer(seed)) return wrong(error, where, "seeds", "not a list of {\"at\", \"seed\"}");
+    if (!kl_time_parse(s, &t, &e) || !kl_job_set_seed(j, t, json_integer_value(seed), &e))
+      return wrong(error, where, "seeds", e->message);
+  }
+  return true;
+}
+
 bool kl_job_parse_fields(KlJobSpec *j, const void *object, const char *where, GError **error) {
   const char *key;
   json_t *v;
@@ -61,6 +78,8 @@ bool kl_job_parse_fields(KlJobSpec *j, const void *object, const char *where, GE
     if (!strcmp(key, "kinoloom_job") || json_is_null(v)) continue;
     if (!strcmp(key, "prompts"))
       ok = set_prompts(j, v, where, error);
+    else if (!strcmp(key, "seeds"))
+      ok = set_seeds(j, v, where, error);
     else if (!strcmp(key, "prompt"))
       ok = json_is_string(v) ? set(j, "prompts", key, v, "", where, error)
                              : wrong(error, where, key, "not a text");
@@ -177,6 +196,16 @@ static json_t *prompts_value(const KlJobSpec *j) {
   return list;
 }
 
+static json_t *seeds_value(const KlJobSpec *j) {
+  json_t *list = json_array();
+  for (guint i = 0; i < j->seeds->len; i++) {
+    const KlJobSeed *s = &g_array_index(j->seeds, KlJobSeed, i);
+    g_autofree char *at = kl_time_text(s->at);
+    json_array_append_new(list, json_pack("{s:s, s:I}", "at", at, "seed", (json_int_t)s->seed));
+  }
+  return list;
+}
+
 char *kl_job_serialise(const KlJobSpec *j, bool all) {
   size_t n;
   const KlJobField *f = kl_job_fields(&n);
@@ -216,6 +245,9 @@ char *kl_job_serialise(const KlJobSpec *j, bool all) {
       } else {
         v = prompts_value(j);
       }
+      break;
+    case KL_JOB_SEEDS:
+      v = seeds_value(j);
       break;
     }
     json_object_set_new(root, key, v);

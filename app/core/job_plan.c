@@ -113,6 +113,11 @@ static void fill_params(KlJobPlan *p) {
     const KlJobPrompt *q = &g_array_index(j->prompts, KlJobPrompt, i);
     p->prompts[i] = (KlPrompt){q->from_frame, q->text};
   }
+  p->seeds = g_new0(KlSeed, j->seeds->len);
+  for (guint i = 0; i < j->seeds->len; i++) {
+    const KlJobSeed *s = &g_array_index(j->seeds, KlJobSeed, i);
+    p->seeds[i] = (KlSeed){s->from_frame, (guint64)s->seed};
+  }
   p->params = (KlT2vParams){
       .prompts = p->prompts,
       .n_prompts = (int)j->prompts->len,
@@ -121,6 +126,8 @@ static void fill_params(KlJobPlan *p) {
       .height = (int)j->height,
       .frames = j->frames,
       .seed = (guint64)j->seed,
+      .seeds = p->seeds,
+      .n_seeds = (int)j->seeds->len,
       .steps = (int)j->steps,
       .guidance = j->guidance,
       .shift = j->shift,
@@ -218,6 +225,7 @@ void kl_job_plan_free(KlJobPlan *p) {
   kl_job_free(p->job);
   g_free(p->device);
   g_free(p->prompts);
+  g_free(p->seeds);
   kl_free(&p->first_frame);
   g_free(p);
 }

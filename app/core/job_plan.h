@@ -16,6 +16,7 @@ typedef struct {
   KlT2vPlan t2v;
   KlT2vParams params; /* points into this plan */
   KlPrompt *prompts;
+  KlSeed *seeds;
   float *first_frame; /* kl_job_plan_load_image */
   KlContainer container;
   KlCodec codec;

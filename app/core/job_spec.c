@@ -22,6 +22,7 @@ static const KlJobField fields[] = {
     {"fps", KL_JOB_RATE, F(fps_num), 0, 0, NULL, false},
     {"length", KL_JOB_TIME, F(length), 0, 0, NULL, false},
     {"seed", KL_JOB_INT, F(seed), 0, 9223372036854775807.0, NULL, false},
+    {"seeds", KL_JOB_SEEDS, F(seeds), 0, 0, NULL, false},
     {"steps", KL_JOB_INT, F(steps), 1, 1000, NULL, false},
     {"guidance", KL_JOB_NUMBER, F(guidance), 0, 100, NULL, false},
     {"shift", KL_JOB_NUMBER, F(shift), 0.01, 100, NULL, false},
@@ -70,6 +71,7 @@ static GArray *prompts_new(void) {
 KlJobSpec *kl_job_new(void) {
   KlJobSpec *j = g_new0(KlJobSpec, 1);
   j->prompts = prompts_new();
+  j->seeds = g_array_new(FALSE, TRUE, sizeof(KlJobSeed));
   j->crf = -1;
   return j;
 }
@@ -79,6 +81,7 @@ void kl_job_free(KlJobSpec *j) {
   for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
     if (fields[i].kind == KL_JOB_TEXT) g_free(*(char **)at(j, &fields[i]));
   g_array_unref(j->prompts);
+  g_array_unref(j->seeds);
   g_free(j);
 }
 
@@ -89,6 +92,8 @@ KlJobSpec *kl_job_copy(const KlJobSpec *j) {
   for (guint i = 0; i < j->prompts->len; i++)
     g_array_index(c->prompts, KlJobPrompt, i).from_frame =
         g_array_index(j->prompts, KlJobPrompt, i).from_frame;
+  for (guint i = 0; i < j->seeds->len; i++)
+    g_array_index(c->seeds, KlJobSeed, i).from_frame = g_array_index(j->seeds, KlJobSeed, i).from_frame;
   return c;
 }
 
@@ -178,6 +183,8 @@ bool kl_job_set(KlJobSpec *j, const char *key, const char *text, GError **error)
     break;
   case KL_JOB_PROMPTS:
     return kl_job_set_prompt(j, (KlTime){true, 0}, text, error);
+  case KL_JOB_SEEDS:
+    return kl_gfail(error, KL_ERROR_USAGE, "seeds are a list of {\"at\", \"seed\"}");
   }
   if (ok) j->given |= G_GUINT64_CONSTANT(1) << i;
   return ok;
@@ -200,6 +207,52 @@ bool kl_job_set_prompt(KlJobSpec *j, KlTime when, const char *text, GError **err
 out:
   j->given |= G_GUINT64_CONSTANT(1) << field_index("prompts");
   return true;
+}
+
+static gint64 frame_of(const KlJobSpec *j, KlTime t) {
+  return kl_time_frames(t, j->fps_num, MAX(j->fps_den, 1));
+}
+
+bool kl_job_set_seed(KlJobSpec *j, KlTime when, gint64 seed, GError **error) {
+  KlJobSeed s = {when, 0, seed};
+  if (when.value <= 0) return kl_gfail(error, KL_ERROR_USAGE, "another seed begins after the start");
+  if (seed < 0) return kl_gfail(error, KL_ERROR_USAGE, "a seed is not negative");
+  for (guint i = 0; i < j->seeds->len; i++) {
+    KlJobSeed *q = &g_array_index(j->seeds, KlJobSeed, i);
+    if (q->at.in_frames == when.in_frames && q->at.value == when.value) {
+      *q = s;
+      return true;
+    }
+  }
+  g_array_append_val(j->seeds, s);
+  j->given |= G_GUINT64_CONSTANT(1) << field_index("seeds");
+  return true;
+}
+
+bool kl_job_set_seed_from(KlJobSpec *j, KlTime when, gint64 seed, GError **error) {
+  gint64 frame = frame_of(j, when);
+  for (guint i = j->seeds->len; i-- > 0;)
+    if (frame_of(j, g_array_index(j->seeds, KlJobSeed, i).at) >= frame) g_array_remove_index(j->seeds, i);
+  if (!j->seeds->len) kl_job_unset(j, "seeds");
+  if (frame > 0) return kl_job_set_seed(j, when, seed, error);
+  g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, seed);
+  return kl_job_set(j, "seed", text, error);
+}
+
+bool kl_job_set_prompt_from(KlJobSpec *j, KlTime when, const char *text, GError **error) {
+  gint64 frame = frame_of(j, when);
+  for (guint i = j->prompts->len; i-- > 0;)
+    if (frame_of(j, g_array_index(j->prompts, KlJobPrompt, i).at) >= frame)
+      g_array_remove_index(j->prompts, i);
+  return kl_job_set_prompt(j, when, text, error);
+}
+
+void kl_job_unset(KlJobSpec *j, const char *key) {
+  int i = field_index(key);
+  j->given &= ~(G_GUINT64_CONSTANT(1) << i);
+  if (fields[i].kind != KL_JOB_TEXT) return;
+  g_free(*(char **)at(j, &fields[i]));
+  *(char **)at(j, &fields[i]) = NULL;
 }
 
 void kl_job_merge(KlJobSpec *j, const KlJobSpec *under) {
@@ -237,6 +290,10 @@ void kl_job_merge(KlJobSpec *j, const KlJobSpec *under) {
         g_array_append_val(j->prompts, p);
       }
       break;
+    case KL_JOB_SEEDS:
+      g_array_set_size(j->seeds, 0);
+      g_array_append_vals(j->seeds, under->seeds->data, under->seeds->len);
+      break;
     }
   }
   j->given |= take;
@@ -259,6 +316,27 @@ KlJobSpec *kl_job_defaults(void) {
 static int by_frame(const void *a, const void *b) {
   gint64 x = ((const KlJobPrompt *)a)->from_frame, y = ((const KlJobPrompt *)b)->from_frame;
   return (x > y) - (x < y);
+}
+
+static int seed_by_frame(const void *a, const void *b) {
+  gint64 x = ((const KlJobSeed *)a)->from_frame, y = ((const KlJobSeed *)b)->from_frame;
+  return (x > y) - (x < y);
+}
+
+static bool resolve_seeds(KlJobSpec *j, GError **error) {
+  for (guint i = 0; i < j->seeds->len; i++) {
+    KlJobSeed *s = &g_array_index(j->seeds, KlJobSeed, i);
+    s->from_frame = kl_time_frames(s->at, j->fps_num, j->fps_den);
+    s->at = (KlTime){true, s->from_frame};
+    if (s->from_frame < 1 || s->from_frame >= j->frames)
+      return kl_gfail(error, KL_ERROR_USAGE, "a seed begins outside of the video");
+  }
+  g_array_sort(j->seeds, seed_by_frame);
+  for (guint i = 1; i < j->seeds->len; i++)
+    if (g_array_index(j->seeds, KlJobSeed, i).from_frame ==
+        g_array_index(j->seeds, KlJobSeed, i - 1).from_frame)
+      return kl_gfail(error, KL_ERROR_USAGE, "two seeds begin at the same frame");
+  return true;
 }
 
 bool kl_job_resolve(KlJobSpec *j, GError **error) {
@@ -293,7 +371,7 @@ bool kl_job_resolve(KlJobSpec *j, GError **error) {
         g_array_index(j->prompts, KlJobPrompt, i - 1).from_frame)
       return kl_gfail(error, KL_ERROR_USAGE, "two prompts begin at the same frame");
   j->length = (KlTime){true, j->frames};
-  return true;
+  return resolve_seeds(j, error);
 }
 
 /* The value of a field as text, for comparison and messages. */
@@ -336,6 +414,21 @@ static char *field_text(const KlJobSpec *j, const KlJobField *f, const KlJobSpec
     }
     return g_string_free(s, FALSE);
   }
+  case KL_JOB_SEEDS: {
+    GString *s = g_string_new(NULL);
+    g_autoptr(GArray) sorted = g_array_copy(j->seeds);
+    for (guint i = 0; i < sorted->len; i++) {
+      KlJobSeed *q = &g_array_index(sorted, KlJobSeed, i);
+      q->from_frame = kl_time_frames(q->at, rate->fps_num, rate->fps_den);
+    }
+    g_array_sort(sorted, seed_by_frame);
+    for (guint i = 0; i < sorted->len; i++) {
+      const KlJobSeed *q = &g_array_index(sorted, KlJobSeed, i);
+      g_string_append_printf(s, "%s%" G_GINT64_FORMAT "f %" G_GINT64_FORMAT, i ? " | " : "", q->from_frame,
+                             q->seed);
+    }
+    return g_string_free(s, FALSE);
+  }
   }
   return NULL;
 }
@@ -351,6 +444,25 @@ bool kl_job_differs(const KlJobSpec *asked, const KlJobSpec *j, char **what) {
     return true;
   }
   return false;
+}
+
+/* What begins before `frame` only. */
+static KlJobSpec *head_of(const KlJobSpec *j, gint64 frame) {
+  KlJobSpec *h = kl_job_copy(j);
+  for (guint i = h->prompts->len; i-- > 0;)
+    if (frame_of(j, g_array_index(h->prompts, KlJobPrompt, i).at) >= frame)
+      g_array_remove_index(h->prompts, i);
+  for (guint i = h->seeds->len; i-- > 0;)
+    if (frame_of(j, g_array_index(h->seeds, KlJobSeed, i).at) >= frame) g_array_remove_index(h->seeds, i);
+  return h;
+}
+
+bool kl_job_same_before(const KlJobSpec *a, const KlJobSpec *b, gint64 frame, char **what) {
+  static const char *const free_to_differ[] = {"length", "container", "codec", "crf", "provenance", NULL};
+  g_autoptr(KlJobSpec) x = head_of(a, frame), y = head_of(b, frame);
+  for (int i = 0; free_to_differ[i]; i++) kl_job_unset(x, free_to_differ[i]);
+  x->given |= G_GUINT64_CONSTANT(1) << field_index("seeds");
+  return !kl_job_differs(x, y, what);
 }
 
 char *kl_job_slug(const KlJobSpec *j) {

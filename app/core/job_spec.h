@@ -19,6 +19,12 @@ typedef struct {
 } KlJobPrompt;
 
 typedef struct {
+  KlTime at;
+  gint64 from_frame; /* after kl_job_resolve */
+  gint64 seed;
+} KlJobSeed;
+
+typedef struct {
   char *task;         /* "text-to-video" */
   char *model;        /* a name of the catalogue, or a path */
   char *model_sha256; /* of the files it was made with, where known; says, does not choose */
@@ -31,6 +37,7 @@ typedef struct {
   KlTime length;
   gint64 frames; /* after kl_job_resolve */
   gint64 seed;   /* 0 .. 2^63 - 1 */
+  GArray *seeds; /* KlJobSeed: other noise from a moment on, later than 0 */
   gint64 steps;
   double guidance, shift;
   char *solver;
@@ -55,7 +62,8 @@ typedef enum {
   KL_JOB_RATE,
   KL_JOB_BYTES,
   KL_JOB_TIME,
-  KL_JOB_PROMPTS
+  KL_JOB_PROMPTS,
+  KL_JOB_SEEDS
 } KlJobKind;
 
 typedef struct {
@@ -82,6 +90,15 @@ bool kl_job_set(KlJobSpec *j, const char *key, const char *text, GError **error)
 /* Replaces or adds the prompt that holds from a time on. Text must be UTF-8 and not empty. KL_ERROR_USAGE. */
 bool kl_job_set_prompt(KlJobSpec *j, KlTime at, const char *text, GError **error);
 
+/* Replaces or adds the seed that holds from a time > 0 on. KL_ERROR_USAGE. */
+bool kl_job_set_seed(KlJobSpec *j, KlTime at, gint64 seed, GError **error);
+/* The same, and the later ones go: from `at` on, it holds to the end. `at` 0: the seed or prompt of the
+ * whole. */
+bool kl_job_set_prompt_from(KlJobSpec *j, KlTime at, const char *text, GError **error);
+bool kl_job_set_seed_from(KlJobSpec *j, KlTime at, gint64 seed, GError **error);
+/* Leaves a field open again. */
+void kl_job_unset(KlJobSpec *j, const char *key);
+
 /* Reads a job; `where` names the source in messages. Unknown keys are warned of (kl_log), a newer version is
  * refused, as is anything that is not a job. KL_ERROR_INPUT. */
 KlJobSpec *kl_job_parse(const char *json, size_t n, const char *where, GError **error);
@@ -102,6 +119,10 @@ bool kl_job_resolve(KlJobSpec *j, GError **error);
 /* Whether a field given in `asked` contradicts the resolved `j`; then *what is a new string: steps "8", it
  * was "16". Local fields do not count. */
 bool kl_job_differs(const KlJobSpec *asked, const KlJobSpec *j, char **what);
+
+/* Whether what is seen before `frame` is made in the same way by both; else *what is a new string. b is
+ * resolved. Length, the file's format, and where and how it runs do not count. */
+bool kl_job_same_before(const KlJobSpec *a, const KlJobSpec *b, gint64 frame, char **what);
 
 /* The JSON schema of a job, static. */
 const char *kl_job_schema(void);

@@ -42,6 +42,13 @@ typedef struct {
 
 enum { KL_T2V_MOST_REGIONS = 64 };
 
+/* The noise from a moment on: that of a latent frame comes from the seed that holds at its first video frame.
+ */
+typedef struct {
+  int64_t from_frame; /* video frame, > 0 */
+  uint64_t seed;
+} KlSeed;
+
 typedef struct {
   const KlPrompt *prompts;
   int n_prompts;
@@ -51,6 +58,8 @@ typedef struct {
   int width, height;       /* pixels; multiples of 16 (the model says: KlT2vPlan.size_multiple) */
   int64_t frames;          /* video frames, >= 1 */
   uint64_t seed;
+  const KlSeed *seeds; /* later ones ascend; NULL: `seed` holds to the end */
+  int n_seeds;
   int steps;       /* >= 1 */
   double guidance; /* 1: off (one branch) */
   double shift;
@@ -67,8 +76,9 @@ typedef struct {
   const char *family;                                /* "wan", "wan-causal" */
   int size_multiple;                                 /* width and height must be multiples of this */
   int64_t latent_frames, tokens_frame, tokens_chunk; /* tokens a latent frame, and a chunk with its window */
-  int chunks;
-  int64_t frames; /* frames that will come out */
+  int chunks, chunk_latents;                         /* latent frames a chunk */
+  bool whole_clip; /* all chunks are sampled together, so none can be begun from another's end */
+  int64_t frames;  /* frames that will come out */
   size_t weights_bytes, text_bytes, cache_bytes, workspace_bytes, vae_bytes,
       peak_bytes; /* peak_bytes: the highest sum at any phase */
   double flops_chunk, flops_total;

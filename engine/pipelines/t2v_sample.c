@@ -14,6 +14,22 @@ int kl_t2v_prompt_at(const KlT2v *t, int64_t frame) {
   return at;
 }
 
+static uint64_t seed_at(const KlT2v *t, int64_t frame) {
+  uint64_t seed = t->p.seed;
+  for (int i = 0; i < t->p.n_seeds && t->p.seeds[i].from_frame <= frame; i++) seed = t->p.seeds[i].seed;
+  return seed;
+}
+
+/* Noise of latent frames first .. first + frames - 1. */
+static void fill_noise(const KlT2v *t, uint64_t stream, int64_t first, int64_t frames, float *out) {
+  for (int64_t i = 0, n; i < frames; i += n) {
+    uint64_t seed = seed_at(t, kl_video_frame(first + i));
+    for (n = 1; i + n < frames && seed_at(t, kl_video_frame(first + i + n)) == seed; n++) continue;
+    kl_randn(seed, stream, (uint64_t)(first + i) * t->frame_elems, out + (size_t)i * t->frame_elems,
+             (size_t)n * t->frame_elems);
+  }
+}
+
 void kl_t2v_prompt_texts(KlT2v *t, int prompt, KlWanText *texts[2]) {
   texts[0] = t->texts[prompt];
   texts[1] = t->negative;
@@ -53,7 +69,6 @@ bool kl_t2v_sample_causal(KlT2v *t, const KlCancel *cancel, const KlProgressSink
   KlWanCondition cond = kl_t2v_condition(t);
   int prompt = kl_t2v_prompt_at(t, t->span.first_frame), frames = (int)t->span.latents;
   size_t n = (size_t)frames * t->frame_elems;
-  uint64_t at = (uint64_t)t->span.first_latent * t->frame_elems;
   kl_t2v_prompt_texts(t, prompt, texts);
   if (prompt != t->prompt_now && t->n_cached &&
       !kl_wan_stream_recache(t->stream, texts, t->cached, 0, &cond, cancel, err))
@@ -61,7 +76,7 @@ bool kl_t2v_sample_causal(KlT2v *t, const KlCancel *cancel, const KlProgressSink
   t->prompt_now = prompt;
 
   kl_solver_reset(t->solver);
-  kl_randn(t->p.seed, NOISE, at, t->latents, n);
+  fill_noise(t, NOISE, t->span.first_latent, frames, t->latents);
   for (int i = 0; i < t->schedule.steps; i++) {
     kl_progress(progress, (KlProgress){KL_PHASE_SAMPLE, t->next, t->plan.chunks, i, t->schedule.steps});
     if (!kl_wan_stream_forward(t->stream, texts, t->latents, frames, (float)t->schedule.timestep[i], &cond,
@@ -69,7 +84,8 @@ bool kl_t2v_sample_causal(KlT2v *t, const KlCancel *cancel, const KlProgressSink
       return false;
     if (t->branches == 2) kl_t2v_guide(t, i, t->velocity[0], t->velocity[1], frames, t->velocity[0]);
     if (!values_ok(t, t->velocity[0], n, i, err)) return false;
-    if (t->p.solver == KL_SOLVER_FEW_STEP) kl_randn(t->p.seed, RENOISE + (uint64_t)i, at, t->noise, n);
+    if (t->p.solver == KL_SOLVER_FEW_STEP)
+      fill_noise(t, RENOISE + (uint64_t)i, t->span.first_latent, frames, t->noise);
     kl_solver_step(t->solver, t->latents, t->velocity[0], t->noise);
     if (i + 1 < t->schedule.steps) kl_t2v_preview_step(t, kl_solver_x0(t->solver), frames, cancel);
   }
@@ -84,7 +100,7 @@ bool kl_t2v_sample_clip(KlT2v *t, const KlCancel *cancel, const KlProgressSink *
   int length = kl_window_length(&w), step = kl_solver_step_index(t->solver);
   size_t e = t->frame_elems, n = (size_t)all * e;
   float timestep = (float)t->schedule.timestep[step];
-  if (step == 0) kl_randn(t->p.seed, NOISE, 0, t->whole, n);
+  if (step == 0) fill_noise(t, NOISE, 0, all, t->whole);
   kl_progress(progress, (KlProgress){KL_PHASE_SAMPLE, 0, t->plan.chunks, step, t->schedule.steps});
   for (int i = 0; i < w.count; i++) {
     int64_t start = kl_window_start(&w, i), cut = kl_window_cut(&w, i, t->p.seed, step);
@@ -101,7 +117,7 @@ bool kl_t2v_sample_clip(KlT2v *t, const KlCancel *cancel, const KlProgressSink *
            (size_t)(start + length - cut) * e * sizeof(float));
   }
   if (!values_ok(t, t->velocity[0], n, step, err)) return false;
-  if (t->p.solver == KL_SOLVER_FEW_STEP) kl_randn(t->p.seed, RENOISE + (uint64_t)step, 0, t->velocity[1], n);
+  if (t->p.solver == KL_SOLVER_FEW_STEP) fill_noise(t, RENOISE + (uint64_t)step, 0, all, t->velocity[1]);
   kl_solver_step(t->solver, t->whole, t->velocity[0], t->velocity[1]);
   t->whole_done = step + 1 == t->schedule.steps;
   if (!t->whole_done) kl_t2v_preview_step(t, kl_solver_x0(t->solver), (int)all, cancel);

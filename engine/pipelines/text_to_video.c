@@ -30,6 +30,9 @@ static bool check_params(const KlT2vParams *p, KlErr *err) {
     if (p->prompts[i].from_frame <= p->prompts[i - 1].from_frame)
       return kl_fail(err, KL_ERR_INVALID, "prompt switches must come in the order of time");
   if (!kl_t2v_check_regions(p, err)) return false;
+  for (int i = 0; i < p->n_seeds; i++)
+    if (p->seeds[i].from_frame <= (i ? p->seeds[i - 1].from_frame : 0))
+      return kl_fail(err, KL_ERR_INVALID, "seeds must come in the order of time");
   if (p->window_frames < 0 || p->sink_frames < 0 || p->overlap_frames < 0 || p->clip_frames < 0)
     return kl_fail(err, KL_ERR_INVALID, "window, sink, clip and overlap must not be negative");
   return true;
@@ -76,6 +79,8 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
   plan->family = c->causal ? "wan-causal" : "wan";
   plan->frames = t->p.frames;
   plan->latent_frames = kl_latent_frames(t->p.frames);
+  plan->chunk_latents = t->chunk_latents;
+  plan->whole_clip = !c->causal;
   plan->chunks = (int)kl_chunk_count(t->p.frames, t->chunk_latents);
   plan->tokens_frame = grid;
   plan->text_bytes = text_bytes;
@@ -172,6 +177,7 @@ bool kl_t2v_plan(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b, 
   t->p.negative = NULL;
   t->p.first_frame = NULL;
   t->p.regions = NULL;
+  t->p.seeds = NULL;
   t->p.n_prompts = t->p.n_regions = 0;
   kl_t2v_free(&t);
   return ok;
@@ -185,11 +191,16 @@ static bool own_params(KlT2v *t, const KlT2vParams *p) {
   t->p.negative = NULL;
   t->p.first_frame = NULL;
   t->p.regions = NULL;
+  t->p.seeds = NULL;
+  t->p.n_seeds = p->n_seeds > 0 ? p->n_seeds : 0;
   KlPrompt *prompts = kl_calloc((size_t)(p->n_prompts > 0 ? p->n_prompts : 0), sizeof *prompts);
   t->p.prompts = prompts;
   char *negative = kl_strdup(p->negative ? p->negative : "");
   t->p.negative = negative;
-  if (!prompts || !negative) return false;
+  KlSeed *seeds = kl_calloc((size_t)t->p.n_seeds, sizeof *seeds);
+  t->p.seeds = seeds;
+  if (!prompts || !negative || !seeds) return false;
+  if (t->p.n_seeds) memcpy(seeds, p->seeds, (size_t)t->p.n_seeds * sizeof *seeds);
   for (int i = 0; i < p->n_prompts; i++) {
     prompts[i] =
         (KlPrompt){p->prompts[i].from_frame, kl_strdup(p->prompts[i].text ? p->prompts[i].text : "")};
@@ -380,6 +391,7 @@ void kl_t2v_free(KlT2v **pt) {
   kl_free_(&t->p.prompts);
   kl_free_(&t->p.regions);
   kl_free_(&t->p.negative);
+  kl_free_(&t->p.seeds);
   kl_free_(&t->p.first_frame);
   kl_free(&t->first_latent);
   kl_free(&t->region_of);

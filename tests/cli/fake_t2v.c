@@ -25,6 +25,8 @@ struct KlT2v {
   KlT2vPlan plan;
   State s;
   uint64_t seed, prompt;
+  KlSeed *seeds;
+  int n_seeds;
   int width, height, steps, h, w;
   size_t n; /* values in the chunk at hand */
   KlChunk chunk;
@@ -58,6 +60,8 @@ static bool plan(const KlT2vParams *p, KlT2vPlan *out, KlErr *err) {
     return kl_fail(err, KL_ERR_INVALID, "width and height must be multiples of 16, not %dx%d", p->width,
                    p->height);
   out->latent_frames = latent_frames(p->frames);
+  out->chunk_latents = CHUNK_LATENTS;
+  out->whole_clip = env("KL_FAKE_CLIP", 0);
   out->chunks = (int)((out->latent_frames + CHUNK_LATENTS - 1) / CHUNK_LATENTS);
   out->weights_bytes = 1000;
   out->flops_total = 1e6 * out->chunks;
@@ -86,6 +90,9 @@ bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b,
     return false;
   }
   t->seed = p->seed;
+  t->n_seeds = p->n_seeds;
+  t->seeds = kl_calloc((size_t)p->n_seeds, sizeof *t->seeds);
+  if (p->n_seeds) memcpy(t->seeds, p->seeds, (size_t)p->n_seeds * sizeof *t->seeds);
   t->width = p->width;
   t->height = p->height;
   t->steps = p->steps;
@@ -110,6 +117,7 @@ bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b,
 
 void kl_t2v_free(KlT2v **t) {
   if (*t) kl_free(&(*t)->latents);
+  if (*t) kl_free(&(*t)->seeds);
   kl_free(t);
 }
 
@@ -182,7 +190,10 @@ bool kl_t2v_sample(KlT2v *t, KlChunk *out, const KlCancel *cancel, const KlProgr
     kl_progress(progress, (KlProgress){KL_PHASE_SAMPLE, t->s.next, t->plan.chunks, i, t->steps});
     if (!pause_ms(env("KL_FAKE_MS", 0), cancel, err) || !show(t, i, err)) return false;
   }
-  kl_randn(t->seed, t->s.chain, 0, t->latents, t->n);
+  uint64_t seed = t->seed;
+  for (int i = 0; i < t->n_seeds && t->seeds[i].from_frame <= t->chunk.first_frame; i++)
+    seed = t->seeds[i].seed;
+  kl_randn(seed, t->s.chain, 0, t->latents, t->n);
   if (env("KL_FAKE_NAN", -1) == t->s.next)
     return kl_fail(err, KL_ERR_FORMAT, "the model produced values that are not finite (chunk %d)",
                    t->s.next + 1);
