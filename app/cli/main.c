@@ -16,6 +16,7 @@ static const struct {
   const char *help;
 } commands[] = {
     {"render", cli_render, "make a video or a picture from a prompt, a job file, or an earlier output"},
+    {"layout", cli_layout, "propose layouts for the brief of an infographic, slide or poster"},
     {"models", cli_models, "list, show, import and verify models"},
     {"probe", cli_probe, "say what is in a media file, its Kinoloom job included"},
     {"devices", cli_devices, "list what can compute here"},
