@@ -5,9 +5,9 @@
 #include <string.h>
 
 typedef struct {
-  const KlPlan *p;
+  const KlPlan *p; /* banded only where the title is on top */
   const KlBrief *b;
-  const KlFrame *f;
+  const KlRoom *f;
   KlSizes z;
   KlNode *root;
   const KlBriefItem *hero;
@@ -104,7 +104,11 @@ static KlNode *section(const Make *m, const KlBriefSection *s, bool flip, bool n
     if (text) kl_node_add(col, text);
     text = col;
   }
-  if (n_seen && text && beside && !narrow) {
+  bool little = n_words == 1 && words[0]->type == KL_EL_HEADING; /* a heading alone stands above, not beside */
+  if (n_seen && text && beside && !narrow && little && !icon) {
+    whole = text;
+    for (guint i = 0; i < n_seen; i++) kl_node_add(whole, kl_node_leaf(seen[i]));
+  } else if (n_seen && text && beside && !narrow) {
     KlNode *v = stack(m, seen, n_seen, 1);
     whole = kl_node_new(KL_NODE_ROW, 1.8);
     bool figure = seen[0]->type == KL_EL_NUMBER;
@@ -126,7 +130,7 @@ static KlNode *section(const Make *m, const KlBriefSection *s, bool flip, bool n
     card->fill = KL_COLOUR_PANEL;
     card->pad_em = narrow ? 1.1 : 1.4;
     card->radius_em = 0.7;
-    card->valign = n_seen || listed ? KL_ALIGN_START : KL_ALIGN_START;
+    if (whole->align == KL_ALIGN_CENTRE) card->valign = KL_ALIGN_CENTRE;
     kl_node_add(card, whole);
     whole = card;
   }
@@ -374,6 +378,40 @@ static bool build(Make *m) {
 
 /* ---- fitting ---- */
 
+static const KlBriefItem *alone(const Make *m) {
+  const KlBriefItem *only = NULL;
+  for (guint i = 0; i < m->b->items->len; i++) {
+    const KlBriefItem *item = m->b->items->pdata[i];
+    if (!wanted(m, item) || item->type == KL_EL_TITLE || item->type == KL_EL_SUBTITLE || item->type == KL_EL_PICTURE) continue;
+    if (only) return NULL;
+    only = item;
+  }
+  return only;
+}
+
+static KlNode *title_node(KlNode *n) {
+  if (n->kind == KL_NODE_LEAF) return n->item->type == KL_EL_TITLE ? n : NULL;
+  KlNode *t = NULL;
+  for (guint i = 0; i < n->kids->len && !t; i++) t = title_node(n->kids->pdata[i]);
+  return t;
+}
+
+/* A title that needs a line less at a size hardly smaller is set at that size: no lone word in its last line. */
+static void tidy_title(Make *m) {
+  KlNode *t = title_node(m->root);
+  double px = m->z.px[KL_EL_TITLE], least = kl_layout_least_px(m->b, KL_EL_TITLE);
+  if (!t || t->lines < 2) return;
+  for (double f = 0.97; f > 0.77; f -= 0.03) {
+    double try = floor(px * f * 4) / 4;
+    KlMeasured k = kl_type_measure(m->z.type, t->item, t->w, try, m->z.exact);
+    if (try < least || try < 1.9 * m->z.s) return;
+    if (k.lines >= t->lines) continue;
+    m->z.px[KL_EL_TITLE] = try;
+    kl_tree_measure(m->root, &m->z, m->tree_box.w);
+    return;
+  }
+}
+
 static bool fits(Make *m, double s, double height, bool squeezed) {
   kl_sizes_set(&m->z, s, m->p->title);
   kl_tree_measure(m->root, &m->z, m->tree_box.w);
@@ -406,7 +444,10 @@ static bool fit(Make *m) {
   if (s <= 0) s = least;
   m->z.exact = exact;
   for (int turn = 0; turn < 40; turn++) {
-    if (fits(m, s, height, true)) return true;
+    if (fits(m, s, height, true)) {
+      tidy_title(m);
+      return true;
+    }
     if (s <= least) return false;
     s = MAX(least, MIN(s * 0.975, s - 0.25));
   }
@@ -491,7 +532,9 @@ static KlLayout *read_off(Make *m) {
 
 static double line_cost(const Make *m, const KlNode *n) {
   double chars = n->w / (0.52 * m->z.px[n->item->type]), many = g_utf8_strlen(n->item->text ? n->item->text : "", -1);
-  if (n->item->type != KL_EL_BODY || many < 60) return 0;
+  if (n->item->list)
+    for (char **e = n->item->list; *e; e++) many = MAX(many, g_utf8_strlen(*e, -1));
+  if ((n->item->type != KL_EL_BODY && !n->item->list) || many < 60) return many > chars && chars < 22 ? (22 - chars) / 60 : 0;
   return chars > 80 ? MIN((chars - 80) / 80, 0.4) : chars < 22 ? (22 - chars) / 40 : 0;
 }
 
@@ -536,10 +579,13 @@ static double design_cost(const Make *m) {
   return cost;
 }
 
-KlLayout *kl_plan_make(const KlPlan *p, const KlBrief *b, const KlFrame *f, KlType *t, bool exact, double *cost) {
+KlLayout *kl_plan_make(const KlPlan *p, const KlBrief *b, const KlRoom *f, KlType *t, bool exact, double *cost) {
   static const double room[] = {[KL_DENSITY_AIRY] = 1.25, [KL_DENSITY_NORMAL] = 1, [KL_DENSITY_DENSE] = 0.7};
   Make m = {.p = p, .b = b, .f = f, .z = {.b = b, .type = t, .exact = exact, .room = room[b->density]}};
   KlLayout *l = NULL;
+  KlPlan own = *p;
+  if (own.head == KL_HEAD_BAND && own.hero != KL_HERO_NONE && own.hero != KL_HERO_BELOW) own.head = KL_HEAD_START;
+  m.p = p = &own;
   m.hero = hero_of(&m);
   if ((m.hero != NULL) != (p->hero != KL_HERO_NONE)) return NULL;
   place_hero(&m);
@@ -553,6 +599,7 @@ KlLayout *kl_plan_make(const KlPlan *p, const KlBrief *b, const KlFrame *f, KlTy
     m.tree_box.y += pad;
     m.tree_box.h -= 2 * pad;
   }
+  m.z.alone = alone(&m);
   kl_sizes_set(&m.z, kl_layout_ideal_px(b), p->title);
   m.z.exact = false;
   bool ok = m.tree_box.w > 40 && m.tree_box.h > 40 && build(&m);

@@ -74,11 +74,11 @@ typedef struct {
   bool whole;         /* the frame is the canvas but for its margins: parts may bleed to the edges */
   bool panel;         /* a panel under the content (over a busy background) */
   GHashTable *without; /* ids that are placed elsewhere (set of char *), NULL: none */
-} KlFrame;
+} KlRoom;
 
 /* The layout, or NULL where the plan does not suit the brief or its words do not fit. *cost gets the design's own cost:
  * 0 best; small type, unused room, long lines, odd pictures, ragged rows. exact: measured; else by estimates. */
-KlLayout *kl_plan_make(const KlPlan *p, const KlBrief *b, const KlFrame *f, KlType *t, bool exact, double *cost);
+KlLayout *kl_plan_make(const KlPlan *p, const KlBrief *b, const KlRoom *f, KlType *t, bool exact, double *cost);
 /* The canvas without its margins. */
 KlBox kl_canvas_frame(const KlBrief *b);
 
@@ -96,14 +96,17 @@ char *kl_fixed_text(const KlFixed *f);
 /* The nearest layout in which nothing overlaps that should not, locked elements stay, the brief's relations hold, edges
  * line up and all text fits: boxes are moved, then shrunk. false: none was found. */
 bool kl_legalise(KlLayout *l, const KlBrief *b, KlType *t);
+/* The largest size at which the item fits the box, 0: none that can be read. */
+double kl_largest_px(const KlBrief *b, KlType *t, const KlBriefItem *item, KlBox box, bool exact);
 /* Sets text_px of all text to the largest that fits its box, equal among equals; false: something does not fit. */
 bool kl_refit_text(KlLayout *l, const KlBrief *b, KlType *t, bool exact);
 
 /* ---- backgrounds (saliency.c) ---- */
 #define KL_SALIENCY 64 /* edges of the map */
 /* How much each place of the picture draws the eye, [64][64], 0 ... 1: spectral residual (Hou and Zhang 2007) and
- * contours, mean of both. */
-bool kl_saliency_file(const char *path, const KlCancel *cancel, float *map, GError **error);
+ * contours, mean of both. A file is seen as a canvas of that width / height shows it, covering it. */
+bool kl_saliency_file(const char *path, double aspect, const KlCancel *cancel, float *map, GError **error);
+/* The same of pixels [h, w, 3], both at least 1. */
 void kl_saliency_rgb(const guint8 *rgb, int w, int h, float *map);
 /* Mean over a box in shares of the canvas. */
 double kl_saliency_mean(const float *map, KlBox box);

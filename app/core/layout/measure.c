@@ -90,7 +90,7 @@ KlMeasure kl_measure_rough(void) {
 }
 
 double kl_layout_least_px(const KlBrief *b, KlElementType type) {
-  static const double share[] = {[KL_DENSITY_AIRY] = 1.0 / 52, [KL_DENSITY_NORMAL] = 1.0 / 60, [KL_DENSITY_DENSE] = 1.0 / 72};
+  static const double share[] = {[KL_DENSITY_AIRY] = 1.0 / 52, [KL_DENSITY_NORMAL] = 1.0 / 58, [KL_DENSITY_DENSE] = 1.0 / 72};
   double side = MIN(MIN(b->width, b->height), 0.66 * MAX(b->width, b->height)), least = MAX(share[b->density] * side, 7);
   switch (type) {
   case KL_EL_TITLE:

@@ -45,14 +45,18 @@ void kl_sizes_set(KlSizes *z, double s, double title) {
                                                  [KL_EL_NUMBER] = 3.4,   [KL_EL_LIST] = 1,       [KL_EL_QUOTE] = 1.4,
                                                  [KL_EL_CHART] = 0.82,   [KL_EL_ICON] = 1,       [KL_EL_PICTURE] = 0.82};
   double side = MIN(z->b->width, z->b->height);
+  /* what stands alone is the message; the title then only names it */
+  static const double louder[KL_ELEMENT_TYPES] = {[KL_EL_BODY] = 1.3, [KL_EL_NUMBER] = 2, [KL_EL_LIST] = 1.4, [KL_EL_QUOTE] = 1.9};
+  bool named = z->alone && (z->alone->type == KL_EL_NUMBER || z->alone->type == KL_EL_QUOTE);
   z->s = s;
   z->title_small = z->word_too_wide = false;
   for (int i = 0; i < KL_ELEMENT_TYPES; i++) {
-    double r = i == KL_EL_TITLE ? title : ratio[i];
+    double r = i == KL_EL_TITLE ? named ? 0.65 * title : title : ratio[i];
+    if (z->alone && (int)z->alone->type == i && louder[i] > 0) r *= louder[i];
     z->px[i] = quarter(MAX(r * s, kl_layout_least_px(z->b, (KlElementType)i)));
   }
   z->px[KL_EL_TITLE] = quarter(MIN(z->px[KL_EL_TITLE], side / 6));
-  z->px[KL_EL_NUMBER] = quarter(MIN(z->px[KL_EL_NUMBER], side / 5));
+  z->px[KL_EL_NUMBER] = quarter(MIN(z->px[KL_EL_NUMBER], side / 3.5));
 }
 
 /* ---- heights ---- */
@@ -113,6 +117,8 @@ static void measure_text(KlNode *n, KlSizes *z) {
       ask(z, type, MAX(px * 0.94 - 0.25, least));
     else if (type == KL_EL_TITLE)
       z->title_small = true;
+    else if (type == KL_EL_NUMBER)
+      z->word_too_wide = true;
   }
   double h = ceil(m.height + 0.5);
   n->lines = m.lines;

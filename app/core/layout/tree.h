@@ -34,6 +34,7 @@ typedef struct {
   double s;                        /* size of running text */
   double px[KL_ELEMENT_TYPES];     /* sizes of all */
   double room;                     /* density: factor of gaps and pads */
+  const KlBriefItem *alone;        /* all that is said besides title and pictures, NULL: there is more */
   bool title_small, word_too_wide; /* what could not be had */
   double limit[KL_ELEMENT_TYPES];  /* sizes that the last measuring asked for */
 } KlSizes;
