@@ -27,7 +27,7 @@ KlClip kl_clip(const char *name) {
   return c;
 }
 
-KlClip kl_shape_text(int ndim, const int64_t *shape) {
+KlClip kl_extents_text(int ndim, const int64_t *shape) {
   KlClip c = {{0}};
   size_t at = 0;
   for (int i = 0; i < ndim && at < sizeof c.text; i++)

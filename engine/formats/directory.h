@@ -65,4 +65,4 @@ typedef struct {
 } KlClip;
 KlClip kl_clip(const char *name);
 /* "[1536,16]" */
-KlClip kl_shape_text(int ndim, const int64_t *shape);
+KlClip kl_extents_text(int ndim, const int64_t *shape);

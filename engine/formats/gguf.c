@@ -278,7 +278,7 @@ static bool tensor(Reader *r, KlErr *err) {
   if (!kl_shape_count(e.ndim, e.shape, &count) || e.shape[e.ndim - 1] % types[k].block ||
       !kl_size_mul(count / types[k].block, types[k].bytes, &e.bytes))
     return kl_fail(err, KL_ERR_FORMAT, "%s: tensor \"%s\" of type %s has an impossible shape %s", label,
-                   name.text, e.type, kl_shape_text(e.ndim, e.shape).text);
+                   name.text, e.type, kl_extents_text(e.ndim, e.shape).text);
   if (offset % r->alignment)
     return kl_fail(err, KL_ERR_FORMAT, "%s: tensor \"%s\" is not aligned", label, name.text);
   if (offset > r->size || e.bytes > r->size - offset)

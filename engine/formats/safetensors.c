@@ -73,7 +73,7 @@ static bool check(Reader *r, KlEntry *e, unsigned bits, int64_t begin, int64_t e
   size_t count, total;
   if (!kl_shape_count(e->ndim, e->shape, &count) || !kl_size_mul(count, bits, &total) || total % 8)
     return kl_fail(err, KL_ERR_FORMAT, "%s: tensor \"%s\" has an impossible shape %s", label, name.text,
-                   kl_shape_text(e->ndim, e->shape).text);
+                   kl_extents_text(e->ndim, e->shape).text);
   if (begin < 0 || end < begin)
     return kl_fail(err, KL_ERR_FORMAT, "%s: tensor \"%s\" ends before it begins", label, name.text);
   if ((uint64_t)end > r->data_bytes)
@@ -82,7 +82,7 @@ static bool check(Reader *r, KlEntry *e, unsigned bits, int64_t begin, int64_t e
   if ((size_t)(end - begin) != total / 8)
     return kl_fail(err, KL_ERR_FORMAT,
                    "%s: tensor \"%s\" of type %s and shape %s does not fill its %lld bytes", label, name.text,
-                   e->type, kl_shape_text(e->ndim, e->shape).text, (long long)(end - begin));
+                   e->type, kl_extents_text(e->ndim, e->shape).text, (long long)(end - begin));
   e->offset = r->data_at + (size_t)begin;
   e->bytes = total / 8;
   if (e->ndim == 0) e->shape[e->ndim++] = 1; /* a scalar is one element */

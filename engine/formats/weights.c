@@ -304,7 +304,7 @@ KlTensor *kl_weights_need(const KlWeights *w, const char *name, int ndim, const 
   for (int i = 0; fits && i < ndim; i++) fits = shape[i] < 0 || shape[i] == t->shape[i];
   if (fits) return t;
   kl_fail(err, KL_ERR_FORMAT, "%s: tensor \"%s\" has shape %s, not %s", item->label, kl_clip(name).text,
-          kl_shape_text(t->ndim, t->shape).text, kl_shape_text(ndim, shape).text);
+          kl_extents_text(t->ndim, t->shape).text, kl_extents_text(ndim, shape).text);
   return NULL;
 }
 
