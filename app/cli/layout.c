@@ -1,6 +1,7 @@
 /* layout: candidates for a brief. */
-#include "app/cli/cli.h"
 #include "app/core/layout/layout.h"
+#include "app/cli/cli.h"
+#include "app/core/typeset/block.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -33,7 +34,8 @@ static const CliOption options[] = {
 static bool integer(const char *text, guint64 most, guint64 *out, GError **error) {
   g_autoptr(GError) e = NULL;
   if (g_ascii_string_to_unsigned(text, 10, 0, most, out, &e)) return true;
-  return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is not a whole number from 0 to %" G_GUINT64_FORMAT, text, most);
+  return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is not a whole number from 0 to %" G_GUINT64_FORMAT, text,
+                  most);
 }
 
 static bool on_option(void *user, const CliOption *o, const char *value, const char *value2, GError **error) {
@@ -65,8 +67,10 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
 static void print_help(void) {
   puts("Usage: kinoloom layout BRIEF [OPTION]...\n"
        "       kinoloom layout --schema\n"
-       "Proposes layouts for a brief (JSON or Markdown; \"-\": standard input) and ranks them: the lower the total, the\n"
-       "better. total = 0.2 alignment + 0.2 overlap + 0.6 (1 - IoU with the most alike exemplar).\n\nOptions:");
+       "Proposes layouts for a brief (JSON or Markdown; \"-\": standard input) and ranks them: the lower the "
+       "total, the\n"
+       "better. total = 0.2 alignment + 0.2 overlap + 0.6 (1 - IoU with the most alike "
+       "exemplar).\n\nOptions:");
   cli_print_options(options);
   puts("\nExamples:\n"
        "  kinoloom layout brief.md\n"
@@ -78,8 +82,8 @@ static void print_table(const GPtrArray *all) {
   printf("%4s  %8s  %9s  %8s  %6s  %s\n", "rank", "total", "alignment", "overlap", "IoU", "after");
   for (guint i = 0; i < all->len; i++) {
     const KlLayout *l = all->pdata[i];
-    printf("%4u  %8.4f  %9.4f  %8.4f  %6.3f  %s\n", i + 1, l->score.total, l->score.alignment, l->score.overlap, l->score.iou,
-           l->exemplar);
+    printf("%4u  %8.4f  %9.4f  %8.4f  %6.3f  %s\n", i + 1, l->score.total, l->score.alignment,
+           l->score.overlap, l->score.iou, l->exemplar);
   }
 }
 
@@ -109,12 +113,17 @@ static bool write_best(const Asked *a, const KlLayout *l, GError **error) {
 
 static bool propose(Asked *a, GPtrArray *words, GError **error) {
   if (words->len != 1)
-    return kl_gfail(error, KL_ERROR_USAGE, words->len ? "one brief at a time" : "a layout for what? Name a brief");
+    return kl_gfail(error, KL_ERROR_USAGE,
+                    words->len ? "one brief at a time" : "a layout for what? Name a brief");
   g_autoptr(KlBrief) b = kl_brief_load(words->pdata[0], error);
   if (!b || (a->canvas && !kl_brief_set_canvas(b, a->canvas, error))) return false;
   for (guint i = 0; i < b->notes->len; i++) cli_note("%s", (char *)b->notes->pdata[i]);
+  KlBlockMeasure *fonts = kl_block_measure_new(b);
+  KlMeasure measure = kl_block_measure(fonts);
+  a->o.measure = &measure;
   a->o.cancel = &cli_cancel;
   g_autoptr(GPtrArray) all = kl_layout_candidates(b, &a->o, error);
+  kl_block_measure_free(fonts);
   if (!all) return false;
   if (a->output && !write_best(a, all->pdata[0], error)) return false;
   if (a->json) return print_json(all, error);

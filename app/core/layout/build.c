@@ -1,4 +1,5 @@
-/* A plan made true for a brief: the tree is built, type is set as large as there is room for, boxes are read off. */
+/* A plan made true for a brief: the tree is built, type is set as large as there is room for, boxes are read
+ * off. */
 #include "app/core/layout/tree.h"
 
 #include <math.h>
@@ -14,11 +15,13 @@ typedef struct {
   KlBox hero_box; /* where it stands beside or behind the tree; w = 0: it is in the tree, or there is none */
   KlBox tree_box;
   guint sections; /* that have something to show here */
+  bool centred;   /* short texts in narrow columns stand in the middle: all or none */
   double cost;
 } Make;
 
 static double margin_of(const KlBrief *b) {
-  static const double share[] = {[KL_DENSITY_AIRY] = 0.08, [KL_DENSITY_NORMAL] = 0.062, [KL_DENSITY_DENSE] = 0.045};
+  static const double share[] = {
+      [KL_DENSITY_AIRY] = 0.08, [KL_DENSITY_NORMAL] = 0.062, [KL_DENSITY_DENSE] = 0.045};
   return round(share[b->density] * MIN(b->width, b->height));
 }
 
@@ -28,7 +31,8 @@ KlBox kl_canvas_frame(const KlBrief *b) {
 }
 
 static bool wanted(const Make *m, const KlBriefItem *i) {
-  return i != m->hero && i->type != KL_EL_BACKGROUND && !(m->f->without && g_hash_table_contains(m->f->without, i->id));
+  return i != m->hero && i->type != KL_EL_BACKGROUND &&
+         !(m->f->without && g_hash_table_contains(m->f->without, i->id));
 }
 
 static bool is_visual(const KlBriefItem *i) {
@@ -42,7 +46,9 @@ static KlNode *stack(const Make *m, const KlBriefItem *const *items, guint n, gu
   KlNode *col = kl_node_new(KL_NODE_COL, 0.75);
   for (guint i = 0; i < n;) {
     guint run = 1;
-    while (items[i]->type == KL_EL_NUMBER && i + run < n && items[i + run]->type == KL_EL_NUMBER && run < across) run++;
+    while (items[i]->type == KL_EL_NUMBER && i + run < n && items[i + run]->type == KL_EL_NUMBER &&
+           run < across)
+      run++;
     if (run == 1) {
       KlNode *leaf = kl_node_add(col, kl_node_leaf(items[i]));
       if (items[i]->type == KL_EL_ICON) leaf->width_em = 2.8;
@@ -63,8 +69,7 @@ static void centre(KlNode *n) {
 /* The section's node, NULL if there is nothing of it to show. `narrow`: it stands in a column of several. */
 static KlNode *section(const Make *m, const KlBriefSection *s, bool flip, bool narrow) {
   const KlBriefItem *seen[KL_BRIEF_ITEMS_MAX], *words[KL_BRIEF_ITEMS_MAX], *icon = NULL;
-  guint n_seen = 0, n_words = 0, chars = 0, numbers = 0;
-  bool listed = false;
+  guint n_seen = 0, n_words = 0, numbers = 0;
   for (guint i = 0; i < s->count; i++) {
     const KlBriefItem *item = m->b->items->pdata[s->first + i];
     if (!wanted(m, item)) continue;
@@ -74,13 +79,12 @@ static KlNode *section(const Make *m, const KlBriefSection *s, bool flip, bool n
       icon = item;
     else
       words[n_words++] = item;
-    chars += item->text && !is_visual(item) ? (guint)g_utf8_strlen(item->text, -1) : 0;
-    listed |= item->list != NULL || item->type == KL_EL_CHART;
     numbers += item->type == KL_EL_NUMBER;
   }
   if (!n_seen && !n_words && !icon) return NULL;
   bool beside = m->p->inner == KL_INNER_BESIDE;
-  if (beside && !n_seen && !icon && numbers && numbers < n_words && numbers <= 2 && !narrow) { /* big numbers stand beside */
+  if (beside && !n_seen && !icon && numbers && numbers < n_words && numbers <= 2 &&
+      !narrow) { /* big numbers stand beside */
     guint kept = 0;
     for (guint i = 0; i < n_words; i++) {
       if (words[i]->type == KL_EL_NUMBER)
@@ -104,7 +108,8 @@ static KlNode *section(const Make *m, const KlBriefSection *s, bool flip, bool n
     if (text) kl_node_add(col, text);
     text = col;
   }
-  bool little = n_words == 1 && words[0]->type == KL_EL_HEADING; /* a heading alone stands above, not beside */
+  bool little =
+      n_words == 1 && words[0]->type == KL_EL_HEADING; /* a heading alone stands above, not beside */
   if (n_seen && text && beside && !narrow && little && !icon) {
     whole = text;
     for (guint i = 0; i < n_seen; i++) kl_node_add(whole, kl_node_leaf(seen[i]));
@@ -124,7 +129,7 @@ static KlNode *section(const Make *m, const KlBriefSection *s, bool flip, bool n
   } else {
     whole = text;
   }
-  if (m->p->head == KL_HEAD_CENTRE && narrow && chars <= 110 && !listed) centre(whole);
+  if (m->centred && narrow) centre(whole);
   if (m->p->cards) {
     KlNode *card = kl_node_new(KL_NODE_COL, 0);
     card->fill = KL_COLOUR_PANEL;
@@ -137,7 +142,21 @@ static KlNode *section(const Make *m, const KlBriefSection *s, bool flip, bool n
   return whole;
 }
 
-/* Sections as nodes, from `from` on. */
+static bool all_short(const Make *m) {
+  for (guint i = 0; i < m->b->sections->len; i++) {
+    const KlBriefSection *s = &g_array_index(m->b->sections, KlBriefSection, i);
+    glong chars = 0;
+    for (guint k = 0; k < s->count; k++) {
+      const KlBriefItem *item = m->b->items->pdata[s->first + k];
+      if (item->list || item->type == KL_EL_CHART) return false;
+      chars += item->text && !is_visual(item) ? g_utf8_strlen(item->text, -1) : 0;
+    }
+    if (chars > 110) return false;
+  }
+  return true;
+}
+
+/* Sections as nodes. */
 static GPtrArray *sections(const Make *m, bool narrow) {
   GPtrArray *all = g_ptr_array_new();
   for (guint i = 0; i < m->b->sections->len; i++) {
@@ -179,7 +198,8 @@ static void add_columns(Make *m, KlNode *col, GPtrArray *all, guint k, double wi
     part->spread = true;
     guint left = k - c - 1;
     while (i < all->len && all->len - i > left) {
-      bool more = !part->kids->len || !left || fabs(sum + h[i] - total * (c + 1) / k) < fabs(sum - total * (c + 1) / k);
+      bool more = !part->kids->len || !left ||
+                  fabs(sum + h[i] - total * (c + 1) / k) < fabs(sum - total * (c + 1) / k);
       if (!more) break;
       sum += h[i];
       kl_node_add(part, all->pdata[i++]);
@@ -195,7 +215,8 @@ static void drop_nodes(GPtrArray *all, guint from) {
 static KlNode *body(Make *m, double width) {
   const KlPlan *p = m->p;
   guint k = (guint)p->columns, most = 0;
-  for (guint i = 0; i < m->b->sections->len; i++) most += g_array_index(m->b->sections, KlBriefSection, i).count > 0;
+  for (guint i = 0; i < m->b->sections->len; i++)
+    most += g_array_index(m->b->sections, KlBriefSection, i).count > 0;
   bool grid = p->body == KL_BODY_CARDS || p->body == KL_BODY_COLUMNS;
   bool narrow = (grid && k > 1) || (p->body == KL_BODY_FEATURE && k > 1);
   g_autoptr(GPtrArray) all = sections(m, narrow);
@@ -260,7 +281,8 @@ static KlNode *lead(const Make *m) {
   guint n = 0;
   for (guint i = 0; i < m->b->items->len; i++) {
     const KlBriefItem *item = m->b->items->pdata[i];
-    if (item->section < 0 && wanted(m, item) && item->type > KL_EL_SUBTITLE && item->type != KL_EL_ICON) items[n++] = item;
+    if (item->section < 0 && wanted(m, item) && item->type > KL_EL_SUBTITLE && item->type != KL_EL_ICON)
+      items[n++] = item;
   }
   if (!n) return NULL;
   KlNode *col = stack(m, items, n, m->b->width > 1.2 * m->b->height ? 5 : 3);
@@ -294,7 +316,8 @@ static void place_hero(Make *m) {
   case KL_HERO_RIGHT: {
     double w = round(m->f->whole ? share * m->b->width : share * f.w);
     bool left = m->p->hero == KL_HERO_LEFT;
-    KlBox box = m->f->whole ? (KlBox){left ? 0 : m->b->width - w, 0, w, m->b->height} : (KlBox){left ? f.x : f.x + f.w - w, f.y, w, f.h};
+    KlBox box = m->f->whole ? (KlBox){left ? 0 : m->b->width - w, 0, w, m->b->height}
+                            : (KlBox){left ? f.x : f.x + f.w - w, f.y, w, f.h};
     double x = left ? box.x + w + gap : f.x, right = left ? f.x + f.w : box.x - gap;
     m->hero_box = box;
     m->tree_box = (KlBox){x, f.y, right - x, f.h};
@@ -365,7 +388,8 @@ static bool build(Make *m) {
     root->spread = true;
     bool inside = m->hero && m->hero_box.w <= 0;
     if (inside && p->hero == KL_HERO_TOP) kl_node_add(root, hero_node(m));
-    if (head) kl_node_add(root, p->head == KL_HEAD_BAND ? banded(m, g_steal_pointer(&head)) : g_steal_pointer(&head));
+    if (head)
+      kl_node_add(root, p->head == KL_HEAD_BAND ? banded(m, g_steal_pointer(&head)) : g_steal_pointer(&head));
     if (inside && p->hero == KL_HERO_BELOW) kl_node_add(root, hero_node(m));
     if (above) kl_node_add(root, g_steal_pointer(&above));
     if (some) kl_node_add(root, g_steal_pointer(&rest));
@@ -382,7 +406,9 @@ static const KlBriefItem *alone(const Make *m) {
   const KlBriefItem *only = NULL;
   for (guint i = 0; i < m->b->items->len; i++) {
     const KlBriefItem *item = m->b->items->pdata[i];
-    if (!wanted(m, item) || item->type == KL_EL_TITLE || item->type == KL_EL_SUBTITLE || item->type == KL_EL_PICTURE) continue;
+    if (!wanted(m, item) || item->type == KL_EL_TITLE || item->type == KL_EL_SUBTITLE ||
+        item->type == KL_EL_PICTURE)
+      continue;
     if (only) return NULL;
     only = item;
   }
@@ -396,7 +422,8 @@ static KlNode *title_node(KlNode *n) {
   return t;
 }
 
-/* A title that needs a line less at a size hardly smaller is set at that size: no lone word in its last line. */
+/* A title that needs a line less at a size hardly smaller is set at that size: no lone word in its last line.
+ */
 static void tidy_title(Make *m) {
   KlNode *t = title_node(m->root);
   double px = m->z.px[KL_EL_TITLE], least = kl_layout_least_px(m->b, KL_EL_TITLE);
@@ -434,7 +461,8 @@ static double largest(Make *m, double least, double most, double height, bool sq
 }
 
 static bool fit(Make *m) {
-  double height = m->tree_box.h, least = kl_layout_least_px(m->b, KL_EL_BODY), ideal = kl_layout_ideal_px(m->b);
+  double height = m->tree_box.h, least = kl_layout_least_px(m->b, KL_EL_BODY),
+         ideal = kl_layout_ideal_px(m->b);
   bool exact = m->z.exact;
   m->z.exact = false;
   double s = largest(m, least, ideal, height, false);
@@ -469,7 +497,8 @@ static void emit(const Make *m, KlLayout *l, const KlNode *n, KlColour on, int *
   if (n->kind != KL_NODE_LEAF) return;
   const KlBriefItem *item = n->item;
   KlElement *e = kl_layout_add(l, item->id, item->type, item->id, n->box);
-  bool words = kl_element_is_text(item->type) || item->type == KL_EL_CHART || (item->type == KL_EL_PICTURE && item->label);
+  bool words = kl_element_is_text(item->type) || item->type == KL_EL_CHART ||
+               (item->type == KL_EL_PICTURE && item->label);
   e->text_px = words ? m->z.px[item->type] : 0;
   e->align = n->align;
   if (on == KL_COLOUR_ACCENT) e->ink = KL_COLOUR_BACKGROUND;
@@ -497,8 +526,8 @@ static KlLayout *read_off(Make *m) {
   int panels = 0;
   for (guint i = 0; i < b->items->len; i++)
     if (((KlBriefItem *)b->items->pdata[i])->type == KL_EL_BACKGROUND) background = b->items->pdata[i];
-  kl_layout_add(l, background ? background->id : "background", KL_EL_BACKGROUND, background ? background->id : NULL,
-                (KlBox){0, 0, b->width, b->height});
+  kl_layout_add(l, background ? background->id : "background", KL_EL_BACKGROUND,
+                background ? background->id : NULL, (KlBox){0, 0, b->width, b->height});
   if (m->f->panel || (m->hero && m->p->hero == KL_HERO_FULL)) { /* words do not stand on a busy picture */
     double pad = margin_of(b) * 0.55;
     KlBox t = m->root->box;
@@ -508,7 +537,8 @@ static KlLayout *read_off(Make *m) {
       top = MIN(top, k->box.y);
       bottom = MAX(bottom, k->box.y + k->box.h);
     }
-    KlElement *e = kl_layout_add(l, "panel0", KL_EL_PANEL, NULL, (KlBox){t.x - pad, top - pad, t.w + 2 * pad, bottom - top + 2 * pad});
+    KlElement *e = kl_layout_add(l, "panel0", KL_EL_PANEL, NULL,
+                                 (KlBox){t.x - pad, top - pad, t.w + 2 * pad, bottom - top + 2 * pad});
     e->radius = round(0.7 * m->z.s);
     e->z = 2;
   }
@@ -521,7 +551,8 @@ static KlLayout *read_off(Make *m) {
   for (guint i = 0; i < l->elements->len; i++) {
     KlElement *e = l->elements->pdata[i];
     bool full = m->hero && m->p->hero == KL_HERO_FULL;
-    if (e->type != KL_EL_BACKGROUND && e->type != KL_EL_PANEL) e->z = full && e->item && !strcmp(e->item, m->hero->id) ? 1 : 4;
+    if (e->type != KL_EL_BACKGROUND && e->type != KL_EL_PANEL)
+      e->z = full && e->item && !strcmp(e->item, m->hero->id) ? 1 : 4;
     if (e->type == KL_EL_PANEL && strcmp(e->id, "panel0")) e->z = 3;
     if (b->direction == KL_DIR_RTL) e->box.x = b->width - e->box.x - e->box.w;
   }
@@ -531,10 +562,12 @@ static KlLayout *read_off(Make *m) {
 /* ---- what a designer would say ---- */
 
 static double line_cost(const Make *m, const KlNode *n) {
-  double chars = n->w / (0.52 * m->z.px[n->item->type]), many = g_utf8_strlen(n->item->text ? n->item->text : "", -1);
+  double chars = n->w / (0.52 * m->z.px[n->item->type]),
+         many = g_utf8_strlen(n->item->text ? n->item->text : "", -1);
   if (n->item->list)
     for (char **e = n->item->list; *e; e++) many = MAX(many, g_utf8_strlen(*e, -1));
-  if ((n->item->type != KL_EL_BODY && !n->item->list) || many < 60) return many > chars && chars < 22 ? (22 - chars) / 60 : 0;
+  if ((n->item->type != KL_EL_BODY && !n->item->list) || many < 60)
+    return many > chars && chars < 22 ? (22 - chars) / 60 : 0;
   return chars > 80 ? MIN((chars - 80) / 80, 0.4) : chars < 22 ? (22 - chars) / 40 : 0;
 }
 
@@ -579,12 +612,14 @@ static double design_cost(const Make *m) {
   return cost;
 }
 
-KlLayout *kl_plan_make(const KlPlan *p, const KlBrief *b, const KlRoom *f, KlType *t, bool exact, double *cost) {
+KlLayout *kl_plan_make(const KlPlan *p, const KlBrief *b, const KlRoom *f, KlType *t, bool exact,
+                       double *cost) {
   static const double room[] = {[KL_DENSITY_AIRY] = 1.25, [KL_DENSITY_NORMAL] = 1, [KL_DENSITY_DENSE] = 0.7};
   Make m = {.p = p, .b = b, .f = f, .z = {.b = b, .type = t, .exact = exact, .room = room[b->density]}};
   KlLayout *l = NULL;
   KlPlan own = *p;
-  if (own.head == KL_HEAD_BAND && own.hero != KL_HERO_NONE && own.hero != KL_HERO_BELOW) own.head = KL_HEAD_START;
+  if (own.head == KL_HEAD_BAND && own.hero != KL_HERO_NONE && own.hero != KL_HERO_BELOW)
+    own.head = KL_HEAD_START;
   m.p = p = &own;
   m.hero = hero_of(&m);
   if ((m.hero != NULL) != (p->hero != KL_HERO_NONE)) return NULL;
@@ -600,6 +635,7 @@ KlLayout *kl_plan_make(const KlPlan *p, const KlBrief *b, const KlRoom *f, KlTyp
     m.tree_box.h -= 2 * pad;
   }
   m.z.alone = alone(&m);
+  m.centred = p->head == KL_HEAD_CENTRE && all_short(&m);
   kl_sizes_set(&m.z, kl_layout_ideal_px(b), p->title);
   m.z.exact = false;
   bool ok = m.tree_box.w > 40 && m.tree_box.h > 40 && build(&m);

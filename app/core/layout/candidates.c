@@ -40,8 +40,9 @@ static bool stopped(const Search *s) {
 static KlLabelled *wishes(const KlBrief *b, KlType *t, guint *n) {
   KlLabelled *all = g_new0(KlLabelled, b->items->len + 1);
   double s = kl_layout_ideal_px(b), column = MIN(b->width * 0.88, 30 * s);
-  static const double ratio[KL_ELEMENT_TYPES] = {[KL_EL_TITLE] = 3,  [KL_EL_SUBTITLE] = 1.3, [KL_EL_HEADING] = 1.45, [KL_EL_BODY] = 1,
-                                                 [KL_EL_NUMBER] = 3.4, [KL_EL_LIST] = 1,     [KL_EL_QUOTE] = 1.4};
+  static const double ratio[KL_ELEMENT_TYPES] = {
+      [KL_EL_TITLE] = 3,    [KL_EL_SUBTITLE] = 1.3, [KL_EL_HEADING] = 1.45, [KL_EL_BODY] = 1,
+      [KL_EL_NUMBER] = 3.4, [KL_EL_LIST] = 1,       [KL_EL_QUOTE] = 1.4};
   *n = 0;
   for (guint i = 0; i < b->items->len; i++) {
     const KlBriefItem *item = b->items->pdata[i];
@@ -76,7 +77,8 @@ static KlLabelled *given_labels(const KlBrief *b, guint *n) {
       const KlFixed *f = &g_array_index(lists[k], KlFixed, i);
       KlBox x = f->box;
       if (isnan(x.x + x.y + x.w + x.h)) continue;
-      all[(*n)++] = (KlLabelled){kl_brief_item(b, f->id)->type, {x.x / b->width, x.y / b->height, x.w / b->width, x.h / b->height}};
+      all[(*n)++] = (KlLabelled){kl_brief_item(b, f->id)->type,
+                                 {x.x / b->width, x.y / b->height, x.w / b->width, x.h / b->height}};
     }
   return all;
 }
@@ -90,7 +92,8 @@ static GArray *alike(const KlBrief *b, KlType *t) {
   double aspect = (double)b->width / b->height;
   for (guint i = 0; i < all->len; i++) {
     const KlExemplar *e = all->pdata[i];
-    double like = 0.5 * kl_similar_labels(mine, n, e->boxes, e->n) + 0.5 * kl_similar_boxes(mine, n, e->boxes, e->n, true);
+    double like = 0.5 * kl_similar_labels(mine, n, e->boxes, e->n) +
+                  0.5 * kl_similar_boxes(mine, n, e->boxes, e->n, true);
     if (n_given) like = 0.5 * like + 0.5 * kl_similar_boxes(boxes, n_given, e->boxes, e->n, false);
     like -= 0.35 * fabs(log(e->aspect / aspect)); /* of another shape of canvas only for want of better */
     Likeness l = {e, like, i};
@@ -117,8 +120,8 @@ static KlPlan vary(const KlPlan *p, guint64 seed, guint64 stream, guint k) {
 }
 
 static bool same_structure(const KlPlan *a, const KlPlan *b) {
-  return a->body == b->body && a->columns == b->columns && a->head == b->head && a->hero == b->hero && a->inner == b->inner &&
-         a->cards == b->cards;
+  return a->body == b->body && a->columns == b->columns && a->head == b->head && a->hero == b->hero &&
+         a->inner == b->inner && a->cards == b->cards;
 }
 
 static bool same_plan(const KlPlan *a, const KlPlan *b) {
@@ -162,11 +165,16 @@ static KlLayout *make(const Search *s, const Try *t, bool exact, double *cost) {
     if (l) add_kept(s, l);
     return l;
   }
-  KlPlan head = {.body = KL_BODY_ROWS, .columns = 1, .head = t->plan.head == KL_HEAD_CENTRE ? KL_HEAD_CENTRE : KL_HEAD_START,
-                 .title = t->plan.title, .beside = 0.4, .hero_share = 0.4};
+  KlPlan head = {.body = KL_BODY_ROWS,
+                 .columns = 1,
+                 .head = t->plan.head == KL_HEAD_CENTRE ? KL_HEAD_CENTRE : KL_HEAD_START,
+                 .title = t->plan.title,
+                 .beside = 0.4,
+                 .hero_share = 0.4};
   double other = 0;
   KlLayout *l = kl_plan_make(&head, s->b, &t->places->room[0], s->t, exact, cost);
-  g_autoptr(KlLayout) rest = l ? kl_plan_make(&t->plan, s->b, &t->places->room[1], s->t, exact, &other) : NULL;
+  g_autoptr(KlLayout) rest =
+      l ? kl_plan_make(&t->plan, s->b, &t->places->room[1], s->t, exact, &other) : NULL;
   if (!rest) {
     kl_layout_free(l);
     return NULL;
@@ -185,10 +193,14 @@ static bool set_kept_text(const Search *s, KlLayout *l, GError **error) {
     KlElement *e = kl_layout_find(l, f->id);
     double px = kl_element_is_text(item->type) ? kl_largest_px(s->b, s->t, item, f->box, true) : 0;
     if (kl_element_is_text(item->type) && px <= 0)
-      return kl_gfail(error, KL_ERROR_INPUT, "the words of %s do not fit the box it is fixed at (%g x %g): at the least legible size, %.1f px, they take %g px of height",
-                      f->id, f->box.w, f->box.h, kl_layout_least_px(s->b, item->type),
-                      ceil(kl_type_measure(s->t, item, f->box.w, kl_layout_least_px(s->b, item->type), true).height));
-    if (e) e->text_px = px > 0 ? px : item->type == KL_EL_CHART ? kl_layout_ideal_px(s->b) * 0.82 : e->text_px;
+      return kl_gfail(
+          error, KL_ERROR_INPUT,
+          "the words of %s do not fit the box it is fixed at (%g x %g): at the least legible size, %.1f px, "
+          "they take %g px of height",
+          f->id, f->box.w, f->box.h, kl_layout_least_px(s->b, item->type),
+          ceil(kl_type_measure(s->t, item, f->box.w, kl_layout_least_px(s->b, item->type), true).height));
+    if (e)
+      e->text_px = px > 0 ? px : item->type == KL_EL_CHART ? kl_layout_ideal_px(s->b) * 0.82 : e->text_px;
   }
   return true;
 }
@@ -200,7 +212,8 @@ static bool partial_wishes(const Search *s, KlLayout *l) {
     const KlFixed *f = &g_array_index(s->b->given, KlFixed, i);
     KlElement *e = kl_layout_find(l, f->id);
     if (!e || e->locked) continue;
-    double *to[] = {&e->box.x, &e->box.y, &e->box.w, &e->box.h}, from[] = {f->box.x, f->box.y, f->box.w, f->box.h};
+    double *to[] = {&e->box.x, &e->box.y, &e->box.w, &e->box.h},
+           from[] = {f->box.x, f->box.y, f->box.w, f->box.h};
     for (int k = 0; k < 4; k++)
       if (!isnan(from[k])) {
         *to[k] = from[k];
@@ -273,7 +286,8 @@ static void try_plans(Search *s, const GArray *like, guint place) {
     for (guint k = 0; k < VARIANTS; k++) {
       Try one = {.plan = vary(&l->e->plan, s->o->seed, l->order, k), .from = l->e, .places = places};
       bool known = false;
-      for (guint j = first; j < s->tries->len && !known; j++) known = same_plan(&one.plan, &g_array_index(s->tries, Try, j).plan);
+      for (guint j = first; j < s->tries->len && !known; j++)
+        known = same_plan(&one.plan, &g_array_index(s->tries, Try, j).plan);
       if (known) continue;
       one.layout = make(s, &one, false, &one.cost);
       if (!one.layout) {
@@ -298,7 +312,8 @@ static guint made_alike(const Search *s, guint i) {
   return n;
 }
 
-/* Layouts in which all holds as they come: first those that differ and cost little, then whatever there is. */
+/* Layouts in which all holds as they come: first those that differ and cost little, then whatever there is.
+ */
 static void take_plain(Search *s, guint want) {
   static const struct {
     double same, cost; /* at most */
@@ -332,7 +347,8 @@ static void take_mended(Search *s, guint want) {
     if (!l) continue;
     mended++;
     partial_wishes(s, l);
-    if (set_kept_text(s, l, NULL) && kl_legalise(l, s->b, s->t) && set_kept_text(s, l, NULL) && !like_one_before(s, l, 0.97))
+    if (set_kept_text(s, l, NULL) && kl_legalise(l, s->b, s->t) && set_kept_text(s, l, NULL) &&
+        !like_one_before(s, l, 0.97))
       take(s, l, one->from->name);
     else
       kl_layout_free(l);
@@ -341,15 +357,20 @@ static void take_mended(Search *s, guint want) {
 
 /* The rough layout, mended. What it does not place stands where the best plan has it. */
 static void take_refined(Search *s) {
-  KlLayout *l = s->tries->len ? kl_layout_copy(g_array_index(s->tries, Try, 0).layout) : kl_layout_new(s->b->width, s->b->height);
-  if (!s->tries->len) kl_layout_add(l, "background", KL_EL_BACKGROUND, NULL, (KlBox){0, 0, l->width, l->height});
+  KlLayout *l = s->tries->len ? kl_layout_copy(g_array_index(s->tries, Try, 0).layout)
+                              : kl_layout_new(s->b->width, s->b->height);
+  if (!s->tries->len)
+    kl_layout_add(l, "background", KL_EL_BACKGROUND, NULL, (KlBox){0, 0, l->width, l->height});
   for (guint k = 0; k < s->b->given->len; k++) {
     const KlFixed *f = &g_array_index(s->b->given, KlFixed, k);
     KlElement *e = kl_layout_find(l, f->id);
     const KlBriefItem *item = kl_brief_item(s->b, f->id);
-    if (!e) e = kl_layout_add(l, f->id, item->type, item->id, (KlBox){l->width / 4.0, l->height / 4.0, l->width / 2.0, l->height / 8.0});
+    if (!e)
+      e = kl_layout_add(l, f->id, item->type, item->id,
+                        (KlBox){l->width / 4.0, l->height / 4.0, l->width / 2.0, l->height / 8.0});
     if (e->locked) continue;
-    double *to[] = {&e->box.x, &e->box.y, &e->box.w, &e->box.h}, from[] = {f->box.x, f->box.y, f->box.w, f->box.h};
+    double *to[] = {&e->box.x, &e->box.y, &e->box.w, &e->box.h},
+           from[] = {f->box.x, f->box.y, f->box.w, f->box.h};
     for (int c = 0; c < 4; c++)
       if (!isnan(from[c])) *to[c] = from[c];
   }
@@ -377,17 +398,21 @@ static bool refuse_words(const Search *s, GError **error) {
       continue;
     }
     height += kl_type_measure(s->t, item, f.w, kl_layout_least_px(b, item->type), false).height * 1.15;
-    const char *const *list = item->list ? (const char *const *)item->list : (const char *const[]){item->text, NULL};
+    const char *const *list =
+        item->list ? (const char *const *)item->list : (const char *const[]){item->text, NULL};
     for (; *list; list++)
       for (const char *p = *list; *p; p = g_utf8_next_char(p))
         words += (p == *list || p[-1] == ' ' || p[-1] == '\n') || g_unichar_iswide(g_utf8_get_char(p));
   }
   double share = f.h / MAX(height, 1);
   if (share >= 1)
-    return kl_gfail(error, KL_ERROR_INPUT, "no layout was found for this brief on %d x %d pixels: try a larger canvas, fewer things, or \"density\": \"dense\"",
+    return kl_gfail(error, KL_ERROR_INPUT,
+                    "no layout was found for this brief on %d x %d pixels: try a larger canvas, fewer "
+                    "things, or \"density\": \"dense\"",
                     b->width, b->height);
   return kl_gfail(error, KL_ERROR_INPUT,
-                  "the words do not fit on %d x %d pixels at the least legible size (%.1f px): about %.0f of %.0f would; shorten them or take a larger canvas",
+                  "the words do not fit on %d x %d pixels at the least legible size (%.1f px): about %.0f of "
+                  "%.0f would; shorten them or take a larger canvas",
                   b->width, b->height, kl_layout_least_px(b, KL_EL_BODY), floor(words * share), words);
 }
 
@@ -418,7 +443,8 @@ static bool refuse_relations(const Search *s, GError **error) {
     g_string_append_printf(text, "%s%s", text->len ? "; " : "", one);
   }
   if (use->len)
-    kl_gfail(error, KL_ERROR_INPUT, "no layout was found in which %s: %s", use->len > 1 ? "these hold together" : "this holds", text->str);
+    kl_gfail(error, KL_ERROR_INPUT, "no layout was found in which %s: %s",
+             use->len > 1 ? "these hold together" : "this holds", text->str);
   else
     refuse_words(s, error);
   g_string_free(text, TRUE);

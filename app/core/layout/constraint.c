@@ -39,7 +39,8 @@ static bool holds(KlRelationKind kind, KlBox a, const KlBox *b, int width, int h
 
 bool kl_relation_holds(const KlLayout *l, const KlRelation *r) {
   const KlElement *a = kl_layout_find(l, r->a), *b = kl_layout_find(l, r->b);
-  return a && (b || !strcmp(r->b, "canvas")) && holds(r->kind, a->box, b ? &b->box : NULL, l->width, l->height);
+  return a && (b || !strcmp(r->b, "canvas")) &&
+         holds(r->kind, a->box, b ? &b->box : NULL, l->width, l->height);
 }
 
 bool kl_constraints_hold(const KlLayout *l, const KlBrief *b) {
@@ -48,17 +49,19 @@ bool kl_constraints_hold(const KlLayout *l, const KlBrief *b) {
   for (guint i = 0; i < b->fixed->len; i++) {
     const KlFixed *f = &g_array_index(b->fixed, KlFixed, i);
     const KlElement *e = kl_layout_find(l, f->id);
-    if (!e || fabs(e->box.x - f->box.x) + fabs(e->box.y - f->box.y) + fabs(e->box.w - f->box.w) + fabs(e->box.h - f->box.h) > 0.01)
+    if (!e || fabs(e->box.x - f->box.x) + fabs(e->box.y - f->box.y) + fabs(e->box.w - f->box.w) +
+                      fabs(e->box.h - f->box.h) >
+                  0.01)
       return false;
   }
   return true;
 }
 
 char *kl_relation_text(const KlRelation *r) {
-  static const char *const words[KL_RELATIONS] = {"left of", "right of", "above",       "below",
+  static const char *const words[KL_RELATIONS] = {"left of", "right of",     "above",       "below",
                                                   "inside",  "smaller than", "larger than", "as large as"};
-  static const char *const parts[] = {"in the left third", "in the right third", "in the top third", "in the bottom third",
-                                      "in the middle third"};
+  static const char *const parts[] = {"in the left third", "in the right third", "in the top third",
+                                      "in the bottom third", "in the middle third"};
   if (!strcmp(r->b, "canvas")) return g_strdup_printf("%s is %s", r->a, parts[r->kind]);
   return g_strdup_printf("%s is %s %s", r->a, words[r->kind], r->b);
 }
@@ -69,10 +72,10 @@ char *kl_fixed_text(const KlFixed *f) {
 
 /* ---- whether it can hold: necessary conditions ----
  *
- * On each axis the edges of all elements are variables and every constraint is a bound on a difference of two: the set
- * is impossible if their graph has a positive cycle (Bellman-Ford). So are the logarithms of areas. What is not a
- * difference (centres in a third) enters as what follows from it at the least width. Never says of a possible set
- * that it is not. */
+ * On each axis the edges of all elements are variables and every constraint is a bound on a difference of
+ * two: the set is impossible if their graph has a positive cycle (Bellman-Ford). So are the logarithms of
+ * areas. What is not a difference (centres in a third) enters as what follows from it at the least width.
+ * Never says of a possible set that it is not. */
 
 typedef struct {
   int from, to;
@@ -81,8 +84,8 @@ typedef struct {
 
 typedef struct {
   const KlBrief *b;
-  GPtrArray *names;      /* constraints as text */
-  GArray *fixed;         /* KlFixed (borrowed ids): fixed and kept boxes */
+  GPtrArray *names; /* constraints as text */
+  GArray *fixed;    /* KlFixed (borrowed ids): fixed and kept boxes */
   double *least_w, *least_h;
 } Wishes;
 
@@ -143,7 +146,8 @@ static void bound_axis(const Wishes *w, guint64 use, GArray *g, bool y, double *
     const KlRelation *r = &g_array_index(b->relations, KlRelation, k);
     int i = index_of(b, r->a), j = index_of(b, r->b);
     if (!(use >> k & 1)) continue;
-    bool before = r->kind == (y ? KL_REL_TOP : KL_REL_LEFT), after = r->kind == (y ? KL_REL_BOTTOM : KL_REL_RIGHT);
+    bool before = r->kind == (y ? KL_REL_TOP : KL_REL_LEFT),
+         after = r->kind == (y ? KL_REL_BOTTOM : KL_REL_RIGHT);
     if (j >= 0 && before) bound(g, low(i) + 1, low(j), 0);
     if (j >= 0 && after) bound(g, low(j) + 1, low(i), 0);
     if (j >= 0 && r->kind == KL_REL_CENTRE) {
@@ -151,7 +155,12 @@ static void bound_axis(const Wishes *w, guint64 use, GArray *g, bool y, double *
       bound(g, low(i), low(j) + 1, least[i] / 2);
     }
     if (j >= 0 || !(before || after || r->kind == KL_REL_CENTRE)) continue;
-    double from = before ? 0 : after ? side * 2 / 3 : side / 3, to = before ? side / 3 : after ? side : side * 2 / 3;
+    double from = before  ? 0
+                  : after ? side * 2 / 3
+                          : side / 3,
+           to = before  ? side / 3
+                : after ? side
+                        : side * 2 / 3;
     bound(g, low(i), 0, least[i] / 2 - to);       /* its low edge is half its size before the third's end */
     bound(g, low(i) + 1, 0, -2 * to);             /* the other edge no more than as far behind it */
     bound(g, 0, low(i) + 1, from + least[i] / 2); /* and so from the other side */
@@ -172,8 +181,8 @@ static bool span(const GArray *g, int vars, double *lower, double *upper) {
   return true;
 }
 
-static bool areas_possible(const Wishes *w, guint64 use, const double *most_w, const double *most_h, const double *least_w,
-                           const double *least_h) {
+static bool areas_possible(const Wishes *w, guint64 use, const double *most_w, const double *most_h,
+                           const double *least_w, const double *least_h) {
   const KlBrief *b = w->b;
   int n = (int)b->items->len;
   g_autoptr(GArray) g = g_array_new(FALSE, FALSE, sizeof(Bound));
@@ -239,7 +248,8 @@ static guint count_bits(guint64 x) {
 static guint64 smallest(const Wishes *w, guint64 all, guint n) {
   guint64 best = all;
   guint order[64];
-  for (guint turn = 0; turn < 8; turn++) { /* forwards, backwards, and shuffled: the filter depends on the order */
+  for (guint turn = 0; turn < 8;
+       turn++) { /* forwards, backwards, and shuffled: the filter depends on the order */
     for (guint i = 0; i < n; i++) order[i] = turn == 1 ? n - 1 - i : i;
     for (guint i = n; turn > 1 && i > 1; i--) {
       guint j = (guint)(kl_randu(turn, 0, i) * i), t = order[i - 1];
@@ -269,7 +279,8 @@ bool kl_constraints_possible(const KlBrief *b, KlType *t, GError **error) {
   g_autoptr(GArray) fixed = g_array_new(FALSE, FALSE, sizeof(KlFixed));
   g_autofree double *w = g_new0(double, b->items->len), *h = g_new0(double, b->items->len);
   Wishes all = {b, names, fixed, w, h};
-  for (guint i = 0; i < b->relations->len; i++) g_ptr_array_add(names, kl_relation_text(&g_array_index(b->relations, KlRelation, i)));
+  for (guint i = 0; i < b->relations->len; i++)
+    g_ptr_array_add(names, kl_relation_text(&g_array_index(b->relations, KlRelation, i)));
   const GArray *lists[] = {b->fixed, b->given_use == KL_GIVEN_COMPLETE ? b->given : NULL};
   for (int k = 0; k < 2; k++)
     for (guint i = 0; lists[k] && i < lists[k]->len; i++) {
@@ -289,7 +300,8 @@ bool kl_constraints_possible(const KlBrief *b, KlType *t, GError **error) {
   for (guint i = 0; i < n; i++)
     if (clash >> i & 1) g_string_append_printf(s, "%s%s", s->len ? "; " : "", (char *)names->pdata[i]);
   bool one = count_bits(clash) == 1;
-  kl_gfail(error, KL_ERROR_INPUT, "%s on this canvas: %s", one ? "this cannot hold" : "these cannot hold together", s->str);
+  kl_gfail(error, KL_ERROR_INPUT, "%s on this canvas: %s",
+           one ? "this cannot hold" : "these cannot hold together", s->str);
   g_string_free(s, TRUE);
   return false;
 }

@@ -109,7 +109,8 @@ static double near_size(const KlBox *a, const KlBox *b) {
 }
 
 static double iou(const KlBox *a, const KlBox *b) {
-  double w = MIN(a->x + a->w, b->x + b->w) - MAX(a->x, b->x), h = MIN(a->y + a->h, b->y + b->h) - MAX(a->y, b->y);
+  double w = MIN(a->x + a->w, b->x + b->w) - MAX(a->x, b->x),
+         h = MIN(a->y + a->h, b->y + b->h) - MAX(a->y, b->y);
   if (w <= 0 || h <= 0) return 0;
   return w * h / (a->w * a->h + b->w * b->h - w * h);
 }

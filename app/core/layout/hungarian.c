@@ -4,7 +4,8 @@
 
 double kl_assign(const double *cost, guint rows, guint columns, guint *of_row) {
   /* Row and column 0 are sentinels: owner[j] is the row (from 1) that column j belongs to, 0: none. */
-  g_autofree double *u = g_new0(double, rows + 1), *v = g_new0(double, columns + 1), *least = g_new(double, columns + 1);
+  g_autofree double *u = g_new0(double, rows + 1), *v = g_new0(double, columns + 1),
+                    *least = g_new(double, columns + 1);
   g_autofree guint *owner = g_new0(guint, columns + 1), *from = g_new0(guint, columns + 1);
   g_autofree gboolean *done = g_new(gboolean, columns + 1);
   double sum = 0;

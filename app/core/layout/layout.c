@@ -42,8 +42,8 @@ void kl_layout_free(KlLayout *l) {
 
 KlElement *kl_layout_add(KlLayout *l, const char *id, KlElementType type, const char *item, KlBox box) {
   static const KlColour inks[KL_ELEMENT_TYPES] = {
-      KL_COLOUR_TEXT, KL_COLOUR_MUTED, KL_COLOUR_TEXT, KL_COLOUR_TEXT, KL_COLOUR_ACCENT, KL_COLOUR_TEXT,
-      KL_COLOUR_TEXT, KL_COLOUR_TEXT,  KL_COLOUR_TEXT, KL_COLOUR_ACCENT, KL_COLOUR_NONE, KL_COLOUR_NONE};
+      KL_COLOUR_TEXT, KL_COLOUR_MUTED, KL_COLOUR_TEXT, KL_COLOUR_TEXT,   KL_COLOUR_ACCENT, KL_COLOUR_TEXT,
+      KL_COLOUR_TEXT, KL_COLOUR_TEXT,  KL_COLOUR_TEXT, KL_COLOUR_ACCENT, KL_COLOUR_NONE,   KL_COLOUR_NONE};
   KlElement *e = g_new0(KlElement, 1);
   e->id = g_strdup(id);
   e->item = g_strdup(item);
@@ -51,7 +51,9 @@ KlElement *kl_layout_add(KlLayout *l, const char *id, KlElementType type, const 
   e->box = box;
   e->z = type == KL_EL_BACKGROUND ? 0 : type == KL_EL_PANEL ? 1 : 2;
   e->ink = inks[type];
-  e->fill = type == KL_EL_BACKGROUND ? KL_COLOUR_BACKGROUND : type == KL_EL_PANEL ? KL_COLOUR_PANEL : KL_COLOUR_NONE;
+  e->fill = type == KL_EL_BACKGROUND ? KL_COLOUR_BACKGROUND
+            : type == KL_EL_PANEL    ? KL_COLOUR_PANEL
+                                     : KL_COLOUR_NONE;
   g_ptr_array_add(l->elements, e);
   return e;
 }
@@ -86,7 +88,8 @@ KlElement *kl_layout_find(const KlLayout *l, const char *id) {
 
 /* ---- writing ---- */
 
-static const char *const aligns[] = {"start", "centre", "end"}, *const valigns[] = {"top", "middle", "bottom"};
+static const char *const aligns[] = {"start", "centre", "end"}, *const valigns[] = {"top", "middle",
+                                                                                    "bottom"};
 
 static double px(double v) {
   double r = round(v * 100) / 100;
@@ -95,11 +98,13 @@ static double px(double v) {
 
 static json_t *score_value(KlScore s) {
   return json_pack("{s:f, s:f, s:f, s:f}", "alignment", round(s.alignment * 1e6) / 1e6, "overlap",
-                   round(s.overlap * 1e6) / 1e6, "iou", round(s.iou * 1e6) / 1e6, "total", round(s.total * 1e6) / 1e6);
+                   round(s.overlap * 1e6) / 1e6, "iou", round(s.iou * 1e6) / 1e6, "total",
+                   round(s.total * 1e6) / 1e6);
 }
 
-json_t *kl_layout_json(const KlLayout *l) {
-  json_t *root = json_pack("{s:i, s:[i, i]}", "kinoloom_layout", KL_LAYOUT_VERSION, "canvas", l->width, l->height);
+static json_t *layout_json(const KlLayout *l) {
+  json_t *root =
+      json_pack("{s:i, s:[i, i]}", "kinoloom_layout", KL_LAYOUT_VERSION, "canvas", l->width, l->height);
   json_t *elements = json_array(), *relations = json_array();
   if (l->exemplar) json_object_set_new(root, "exemplar", json_string(l->exemplar));
   if (isfinite(l->score.total)) json_object_set_new(root, "score", score_value(l->score));
@@ -107,7 +112,8 @@ json_t *kl_layout_json(const KlLayout *l) {
     const KlElement *e = l->elements->pdata[i];
     json_t *o = json_pack("{s:s, s:s}", "id", e->id, "type", kl_element_name(e->type));
     if (e->item && strcmp(e->item, e->id)) json_object_set_new(o, "item", json_string(e->item));
-    json_object_set_new(o, "box", json_pack("[f, f, f, f]", px(e->box.x), px(e->box.y), px(e->box.w), px(e->box.h)));
+    json_object_set_new(o, "box",
+                        json_pack("[f, f, f, f]", px(e->box.x), px(e->box.y), px(e->box.w), px(e->box.h)));
     json_object_set_new(o, "z", json_integer(e->z));
     if (e->text_px > 0) json_object_set_new(o, "text_px", json_real(px(e->text_px)));
     if (e->align) json_object_set_new(o, "align", json_string(aligns[e->align]));
@@ -121,7 +127,8 @@ json_t *kl_layout_json(const KlLayout *l) {
   }
   for (guint i = 0; i < l->relations->len; i++) {
     const KlRelation *r = &g_array_index(l->relations, KlRelation, i);
-    json_array_append_new(relations, json_pack("{s:s, s:s, s:s}", "a", r->a, "relation", kl_relation_name(r->kind), "b", r->b));
+    json_array_append_new(
+        relations, json_pack("{s:s, s:s, s:s}", "a", r->a, "relation", kl_relation_name(r->kind), "b", r->b));
   }
   json_object_set_new(root, "elements", elements);
   if (json_array_size(relations))
@@ -132,7 +139,7 @@ json_t *kl_layout_json(const KlLayout *l) {
 }
 
 char *kl_layout_serialise(const KlLayout *l) {
-  json_t *root = kl_layout_json(l);
+  json_t *root = layout_json(l);
   char *raw = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(12)), *out = g_strconcat(raw, "\n", NULL);
   free(raw);
   json_decref(root);
@@ -182,9 +189,12 @@ static bool colour(const json_t *o, const char *key, KlColour *out) {
 static bool read_style(KlElement *e, const json_t *o, const char *where, GError **error) {
   int align = (int)e->align, valign = (int)e->valign;
   double z = e->z;
-  if (!number(o, "text_px", 0, KL_CANVAS_MOST, &e->text_px)) return wrong(error, where, e->id, "\"text_px\" is no size");
-  if (!choice(o, "align", aligns, 3, &align)) return wrong(error, where, e->id, "\"align\" is start, centre or end");
-  if (!choice(o, "valign", valigns, 3, &valign)) return wrong(error, where, e->id, "\"valign\" is top, middle or bottom");
+  if (!number(o, "text_px", 0, KL_CANVAS_MOST, &e->text_px))
+    return wrong(error, where, e->id, "\"text_px\" is no size");
+  if (!choice(o, "align", aligns, 3, &align))
+    return wrong(error, where, e->id, "\"align\" is start, centre or end");
+  if (!choice(o, "valign", valigns, 3, &valign))
+    return wrong(error, where, e->id, "\"valign\" is top, middle or bottom");
   if (!colour(o, "ink", &e->ink) || !colour(o, "fill", &e->fill))
     return wrong(error, where, e->id, "a colour is none, background, panel, text, muted, accent or accent2");
   if (!number(o, "radius", 0, KL_CANVAS_MOST, &e->radius) || !number(o, "pad", 0, KL_CANVAS_MOST, &e->pad) ||
@@ -208,11 +218,16 @@ static bool read_element(KlLayout *l, const json_t *o, size_t i, const char *whe
   for (size_t k = 0; k < 4; k++) {
     const json_t *n = json_array_get(box, k);
     d[k] = json_is_number(n) ? px(json_number_value(n)) : NAN;
-    if (!isfinite(d[k]) || fabs(d[k]) > 4.0 * KL_CANVAS_MOST || (k > 1 && d[k] <= 0) || json_array_size(box) != 4)
+    if (!isfinite(d[k]) || fabs(d[k]) > 4.0 * KL_CANVAS_MOST || (k > 1 && d[k] <= 0) ||
+        json_array_size(box) != 4)
       return wrong(error, where, id, "\"box\" is not [x, y, width, height] in pixels");
   }
   bool shows = type != KL_EL_PANEL && type != KL_EL_BACKGROUND;
-  KlElement *e = kl_layout_add(l, id, (KlElementType)type, item ? item : shows ? id : NULL, (KlBox){d[0], d[1], d[2], d[3]});
+  KlElement *e = kl_layout_add(l, id, (KlElementType)type,
+                               item    ? item
+                               : shows ? id
+                                       : NULL,
+                               (KlBox){d[0], d[1], d[2], d[3]});
   return read_style(e, o, where, error);
 }
 
@@ -223,7 +238,8 @@ static bool read_relations(KlLayout *l, const json_t *list, const char *where, G
     g_autofree char *a = text_of(o, "a"), *b = text_of(o, "b"), *name = text_of(o, "relation");
     int kind = name ? kl_relation_kind(name) : -1;
     if (!a || !b || kind < 0 || !kl_layout_find(l, a) || (strcmp(b, "canvas") && !kl_layout_find(l, b)))
-      return kl_gfail(error, KL_ERROR_INPUT, "%s: relation %zu is not {\"a\", \"relation\", \"b\"} of elements", where, i + 1);
+      return kl_gfail(error, KL_ERROR_INPUT,
+                      "%s: relation %zu is not {\"a\", \"relation\", \"b\"} of elements", where, i + 1);
     KlRelation r = {(KlRelationKind)kind, g_steal_pointer(&a), g_steal_pointer(&b)};
     g_array_append_val(l->relations, r);
   }
@@ -231,20 +247,26 @@ static bool read_relations(KlLayout *l, const json_t *list, const char *where, G
 }
 
 static KlLayout *read_layout(const json_t *root, const char *where, GError **error) {
-  const json_t *version = json_object_get(root, "kinoloom_layout"), *canvas = json_object_get(root, "canvas"), *o,
-               *elements = json_object_get(root, "elements"), *score = json_object_get(root, "score");
-  json_int_t w = json_integer_value(json_array_get(canvas, 0)), h = json_integer_value(json_array_get(canvas, 1));
+  const json_t *version = json_object_get(root, "kinoloom_layout"), *canvas = json_object_get(root, "canvas"),
+               *o, *elements = json_object_get(root, "elements"), *score = json_object_get(root, "score");
+  json_int_t w = json_integer_value(json_array_get(canvas, 0)),
+             h = json_integer_value(json_array_get(canvas, 1));
   size_t i;
   bool ok = false;
   if (!json_is_integer(version) || json_integer_value(version) < 1)
-    kl_gfail(error, KL_ERROR_INPUT, "%s: not a layout: it has no \"kinoloom_layout\": %d", where, KL_LAYOUT_VERSION);
+    kl_gfail(error, KL_ERROR_INPUT, "%s: not a layout: it has no \"kinoloom_layout\": %d", where,
+             KL_LAYOUT_VERSION);
   else if (json_integer_value(version) > KL_LAYOUT_VERSION)
-    kl_gfail(error, KL_ERROR_INPUT, "%s: written by a newer Kinoloom (layout version %" JSON_INTEGER_FORMAT "; this one reads up to %d)",
+    kl_gfail(error, KL_ERROR_INPUT,
+             "%s: written by a newer Kinoloom (layout version %" JSON_INTEGER_FORMAT
+             "; this one reads up to %d)",
              where, json_integer_value(version), KL_LAYOUT_VERSION);
   else if (w < KL_CANVAS_LEAST || h < KL_CANVAS_LEAST || w > KL_CANVAS_MOST || h > KL_CANVAS_MOST)
-    kl_gfail(error, KL_ERROR_INPUT, "%s: \"canvas\" is not [width, height], each %d to %d", where, KL_CANVAS_LEAST, KL_CANVAS_MOST);
+    kl_gfail(error, KL_ERROR_INPUT, "%s: \"canvas\" is not [width, height], each %d to %d", where,
+             KL_CANVAS_LEAST, KL_CANVAS_MOST);
   else if (!json_is_array(elements) || json_array_size(elements) > KL_LAYOUT_ELEMENTS_MAX)
-    kl_gfail(error, KL_ERROR_INPUT, "%s: \"elements\" is not a list of at most %d", where, KL_LAYOUT_ELEMENTS_MAX);
+    kl_gfail(error, KL_ERROR_INPUT, "%s: \"elements\" is not a list of at most %d", where,
+             KL_LAYOUT_ELEMENTS_MAX);
   else
     ok = true;
   if (!ok) return NULL;
@@ -298,10 +320,12 @@ bool kl_layout_check(const KlLayout *l, const KlBrief *b, char ***missing, GErro
     if (!e->item) continue;
     if (!item) {
       g_autoptr(GPtrArray) names = g_ptr_array_new();
-      for (guint k = 0; k < b->items->len; k++) g_ptr_array_add(names, ((KlBriefItem *)b->items->pdata[k])->id);
+      for (guint k = 0; k < b->items->len; k++)
+        g_ptr_array_add(names, ((KlBriefItem *)b->items->pdata[k])->id);
       g_ptr_array_add(names, NULL);
       const char *near = kl_near(e->item, (const char *const *)names->pdata);
-      return kl_gfail(error, KL_ERROR_INPUT, "the layout shows \"%.60s\", which the brief does not have%s%s%s", e->item,
+      return kl_gfail(error, KL_ERROR_INPUT,
+                      "the layout shows \"%.60s\", which the brief does not have%s%s%s", e->item,
                       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
     if (item->type != e->type)

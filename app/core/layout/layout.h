@@ -4,14 +4,17 @@
  *
  * Candidates come from exemplars (resources/layouts) that are like the brief, by LayoutPrompter's
  * similarities (Lin et al. 2023): label multiset, size, boxes matched by the Hungarian method; then a
- * constrained search makes each box as large as its words need. Terms of the score, all 0 ... 1 with 0 best,
- * as in that paper's ranker: alignment  per element the least distance, among left, x centre, right, top, y
- * centre, bottom lines, to any other element, in shares of the canvas' side; mean of -log(1 - d) over the
- * elements (LayoutGAN++, Kikuchi et al. 2021) overlap    for each pair of elements that are not meant to
- * overlap the intersection as a share of the first's area; mean over elements of the sum over the others
- * (LayoutGAN++) iou        max IoU with the exemplars: the best mean IoU of same-typed boxes under the
- * optimal assignment total      0.2 alignment + 0.2 overlap + 0.6 (1 - iou); the lower, the better
- * Backgrounds and panels count in none of them.
+ * constrained search makes each box as large as its words need. Terms of the score, 0 best: alignment  per
+ * element the least distance, among its left, x centre, right, top, y centre and bottom lines, to the like
+ * line of any other element, in shares of the canvas' side; mean of -log(1 - d) over the elements
+ *              (LayoutGAN++, Kikuchi et al. 2021)
+ *   overlap    mean over the elements of the share of its area that others cover (LayoutGAN++); a picture
+ * that is the ground of the whole, and pairs that are to be centred on each other, do not count iou max IoU
+ * with the exemplars (1 best): the best, over exemplars of about this shape of canvas, of the mean IoU of
+ * same-typed boxes under the optimal assignment, what has no partner counting 0. LayoutPrompter's own ranker
+ * takes a likeness of boxes here and scales each term over the candidates; unscaled terms can be compared
+ * between runs total      0.2 alignment + 0.2 overlap + 0.6 (1 - iou); the lower, the better Backgrounds and
+ * panels count in none of them.
  *
  * Lengths are canvas pixels. Deterministic: same brief, options and measure give the same layouts. Errors:
  * KL_ERROR_INPUT with a line that says what does not fit or which constraints clash, KL_ERROR_CANCELLED. */

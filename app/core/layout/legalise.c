@@ -1,14 +1,15 @@
 /* From a rough layout to one that keeps the rules, moved as little as can be.
  *
- * On each axis positions are the least-squares solution under linear inequalities (Hildreth's row-action method): who is
- * left of whom, thirds of the canvas, and for every pair that would overlap one of the four ways to part it, the one of
- * least travel first. Ways that strain the system most are swapped; when that does not help, sizes shrink. */
+ * On each axis positions are the least-squares solution under linear inequalities (Hildreth's row-action
+ * method): who is left of whom, thirds of the canvas, and for every pair that would overlap one of the four
+ * ways to part it, the one of least travel first. Ways that strain the system most are swapped; when that
+ * does not help, sizes shrink. */
 #include "app/core/layout/layout_internal.h"
 
 #include <math.h>
 #include <string.h>
 
-#define TURNS 60  /* of separating, a size */
+#define TURNS 60 /* of separating, a size */
 #define SWEEPS 400
 #define SHRINKS 14
 
@@ -70,7 +71,8 @@ static void add_relations(Legal *g, GArray *rules, int axis) {
   for (guint k = 0; k < g->b->relations->len; k++) {
     const KlRelation *r = &g_array_index(g->b->relations, KlRelation, k);
     int a = part_of(g, r->a), b = part_of(g, r->b);
-    bool before = r->kind == (axis ? KL_REL_TOP : KL_REL_LEFT), after = r->kind == (axis ? KL_REL_BOTTOM : KL_REL_RIGHT);
+    bool before = r->kind == (axis ? KL_REL_TOP : KL_REL_LEFT),
+         after = r->kind == (axis ? KL_REL_BOTTOM : KL_REL_RIGHT);
     if (a < 0 || (!before && !after && r->kind != KL_REL_CENTRE)) continue;
     double half = size(&g->p[a], axis) / 2;
     if (b >= 0 && before) rule(rules, a, b, size(&g->p[a], axis) + g->gap / 2, -1, false);
@@ -80,7 +82,12 @@ static void add_relations(Legal *g, GArray *rules, int axis) {
       rule(rules, a, b, half - size(&g->p[b], axis), -1, false);
     }
     if (b >= 0) continue;
-    double from = before ? 0 : after ? side * 2 / 3 : side / 3, to = before ? side / 3 : after ? side : side * 2 / 3;
+    double from = before  ? 0
+                  : after ? side * 2 / 3
+                          : side / 3,
+           to = before  ? side / 3
+                : after ? side
+                        : side * 2 / 3;
     rule(rules, -1, a, from - half, -1, false);
     rule(rules, a, -1, half - to, -1, false);
   }
@@ -119,7 +126,8 @@ static double solve(Legal *g, GArray *rules, int axis) {
     worst = 0;
     for (guint k = 0; k < rules->len; k++) {
       Rule *r = &g_array_index(rules, Rule, k);
-      double a_moves = r->a >= 0 && !g->p[r->a].fixed, b_moves = r->b >= 0 && !g->p[r->b].fixed, give = a_moves + b_moves;
+      double a_moves = r->a >= 0 && !g->p[r->a].fixed, b_moves = r->b >= 0 && !g->p[r->b].fixed,
+             give = a_moves + b_moves;
       double xa = r->a >= 0 ? *at(&g->p[r->a], axis) : 0, xb = r->b >= 0 ? *at(&g->p[r->b], axis) : 0;
       double lack = r->d - (xb - xa);
       worst = MAX(worst, r->equal ? fabs(lack) : lack);
@@ -143,7 +151,9 @@ static bool may_overlap(const Legal *g, int i, int j) {
   if (g->p[i].fixed && g->p[j].fixed) return true;
   for (guint k = 0; k < g->b->relations->len; k++) {
     const KlRelation *r = &g_array_index(g->b->relations, KlRelation, k);
-    if (r->kind == KL_REL_CENTRE && ((!strcmp(r->a, a) && !strcmp(r->b, b)) || (!strcmp(r->a, b) && !strcmp(r->b, a)))) return true;
+    if (r->kind == KL_REL_CENTRE &&
+        ((!strcmp(r->a, a) && !strcmp(r->b, b)) || (!strcmp(r->a, b) && !strcmp(r->b, a))))
+      return true;
   }
   return false;
 }
@@ -163,7 +173,8 @@ static int best_way(const Legal *g, int a, int b, int without) {
 }
 
 static bool apart(const KlBox *a, const KlBox *b) {
-  return a->x + a->w <= b->x + 0.3 || b->x + b->w <= a->x + 0.3 || a->y + a->h <= b->y + 0.3 || b->y + b->h <= a->y + 0.3;
+  return a->x + a->w <= b->x + 0.3 || b->x + b->w <= a->x + 0.3 || a->y + a->h <= b->y + 0.3 ||
+         b->y + b->h <= a->y + 0.3;
 }
 
 static bool add_overlaps(Legal *g) {
@@ -227,8 +238,9 @@ static bool separate(Legal *g) {
 /* ---- sizes ---- */
 
 static double limit_px(const KlBrief *b, KlElementType type) {
-  static const double times[KL_ELEMENT_TYPES] = {[KL_EL_TITLE] = 5,  [KL_EL_SUBTITLE] = 1.9, [KL_EL_HEADING] = 2, [KL_EL_BODY] = 1.5,
-                                                 [KL_EL_NUMBER] = 8, [KL_EL_LIST] = 1.6,     [KL_EL_QUOTE] = 3};
+  static const double times[KL_ELEMENT_TYPES] = {
+      [KL_EL_TITLE] = 5,  [KL_EL_SUBTITLE] = 1.9, [KL_EL_HEADING] = 2, [KL_EL_BODY] = 1.5,
+      [KL_EL_NUMBER] = 8, [KL_EL_LIST] = 1.6,     [KL_EL_QUOTE] = 3};
   return times[type] * kl_layout_ideal_px(b);
 }
 
@@ -262,7 +274,8 @@ bool kl_refit_text(KlLayout *l, const KlBrief *b, KlType *t, bool exact) {
     px[item->type] = MIN(px[item->type], MAX(own, kl_layout_least_px(b, item->type)));
   }
   px[KL_EL_CHART] = px[KL_EL_PICTURE] =
-      MAX(kl_layout_least_px(b, KL_EL_CHART), MIN(kl_layout_ideal_px(b), isfinite(px[KL_EL_BODY]) ? px[KL_EL_BODY] : INFINITY) * 0.82);
+      MAX(kl_layout_least_px(b, KL_EL_CHART),
+          MIN(kl_layout_ideal_px(b), isfinite(px[KL_EL_BODY]) ? px[KL_EL_BODY] : INFINITY) * 0.82);
   for (guint i = 0; i < l->elements->len; i++) {
     KlElement *e = l->elements->pdata[i];
     if (e->item && isfinite(px[e->type])) e->text_px = px[e->type];
@@ -318,7 +331,9 @@ static bool set_areas(Legal *g) {
       int a = part_of(g, r->a), b = part_of(g, r->b);
       if (r->kind < KL_REL_SMALLER || a < 0 || b < 0) continue;
       double ratio = g->p[a].e->box.w * g->p[a].e->box.h / (g->p[b].e->box.w * g->p[b].e->box.h);
-      double want = r->kind == KL_REL_SMALLER ? MIN(ratio, 0.88) : r->kind == KL_REL_LARGER ? MAX(ratio, 1 / 0.88) : CLAMP(ratio, 0.95, 1.05);
+      double want = r->kind == KL_REL_SMALLER  ? MIN(ratio, 0.88)
+                    : r->kind == KL_REL_LARGER ? MAX(ratio, 1 / 0.88)
+                                               : CLAMP(ratio, 0.95, 1.05);
       if (fabs(want - ratio) < 1e-9) continue;
       all = false;
       bool down_a = want < ratio;
@@ -359,7 +374,8 @@ static int by_x(gconstpointer a, gconstpointer b) {
 
 /* Low edges that nearly agree become one line; where the far edges nearly agree too, so do the sizes. */
 static void line_up(Legal *g, int axis) {
-  double side = axis ? g->l->height : g->l->width, near = 0.022 * (axis ? MIN(side, 1.5 * g->l->width) : side);
+  double side = axis ? g->l->height : g->l->width,
+         near = 0.022 * (axis ? MIN(side, 1.5 * g->l->width) : side);
   g_autofree Edge *edge = g_new(Edge, g->n);
   for (int i = 0; i < g->n; i++) edge[i] = (Edge){axis ? g->p[i].want.y : g->p[i].want.x, i};
   qsort(edge, (size_t)g->n, sizeof *edge, by_x);
@@ -408,11 +424,18 @@ static void gather(Legal *g) {
   for (guint i = 0; i < g->l->elements->len; i++) {
     KlElement *e = g->l->elements->pdata[i];
     if (e->type == KL_EL_BACKGROUND || e->type == KL_EL_PANEL) continue;
-    if (!e->locked && e->type == KL_EL_PICTURE && e->box.w * e->box.h > 0.9 * g->l->width * g->l->height) continue;
+    if (!e->locked && e->type == KL_EL_PICTURE && e->box.w * e->box.h > 0.9 * g->l->width * g->l->height)
+      continue;
     Part *p = &g->p[g->n++];
-    *p = (Part){.e = e, .item = e->item ? kl_brief_item(g->b, e->item) : NULL, .fixed = e->locked, .want = e->box, .line = {-1, -1}};
+    *p = (Part){.e = e,
+                .item = e->item ? kl_brief_item(g->b, e->item) : NULL,
+                .fixed = e->locked,
+                .want = e->box,
+                .line = {-1, -1}};
     bool text = p->item && kl_element_is_text(p->item->type);
-    p->least_w = text ? kl_type_measure(g->t, p->item, g->l->width, kl_layout_least_px(g->b, e->type), true).min_width : 4 * least;
+    p->least_w =
+        text ? kl_type_measure(g->t, p->item, g->l->width, kl_layout_least_px(g->b, e->type), true).min_width
+             : 4 * least;
     p->least_h = text ? kl_layout_least_px(g->b, e->type) : 4 * least;
     if (e->type == KL_EL_ICON) p->least_w = p->least_h = 1.5 * least;
     if (e->box.w < p->least_w && !p->fixed) e->box.w = p->least_w;
@@ -429,7 +452,8 @@ bool kl_legalise(KlLayout *l, const KlBrief *b, KlType *t) {
   drop_panels(l);
   for (guint i = 0; i < l->elements->len; i++) { /* nothing stands on a panel any more */
     KlElement *e = l->elements->pdata[i];
-    if (kl_element_is_text(e->type) && e->ink == KL_COLOUR_BACKGROUND) e->ink = e->type == KL_EL_SUBTITLE ? KL_COLOUR_MUTED : KL_COLOUR_TEXT;
+    if (kl_element_is_text(e->type) && e->ink == KL_COLOUR_BACKGROUND)
+      e->ink = e->type == KL_EL_SUBTITLE ? KL_COLOUR_MUTED : KL_COLOUR_TEXT;
   }
   gather(&g);
   g.pairs = g_array_new(FALSE, FALSE, sizeof(Pair));

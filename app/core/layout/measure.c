@@ -55,7 +55,8 @@ static Set set_text(const char *text, double width, double em) {
   return s;
 }
 
-void kl_measure_estimate(const KlBrief *b, const KlBriefItem *item, double width, double text_px, KlMeasured *out) {
+void kl_measure_estimate(const KlBrief *b, const KlBriefItem *item, double width, double text_px,
+                         KlMeasured *out) {
   bool big = item->type == KL_EL_TITLE || item->type == KL_EL_HEADING || item->type == KL_EL_NUMBER;
   double spacing = item->type == KL_EL_NUMBER ? 1.05 : big ? 1.15 : 1.4, em = text_px * (big ? 1.06 : 1);
   *out = (KlMeasured){0};
@@ -74,14 +75,16 @@ void kl_measure_estimate(const KlBrief *b, const KlBriefItem *item, double width
     out->min_width = s.widest_word;
   }
   if (item->label) {
-    double px = item->type == KL_EL_NUMBER ? MAX(text_px * 0.3, kl_layout_least_px(b, KL_EL_NUMBER)) : text_px * 0.8;
+    double px =
+        item->type == KL_EL_NUMBER ? MAX(text_px * 0.3, kl_layout_least_px(b, KL_EL_NUMBER)) : text_px * 0.8;
     Set s = set_text(item->label, width, px);
     out->height += s.lines * 1.35 * px;
     out->min_width = MAX(out->min_width, s.widest_word);
   }
 }
 
-static void rough(void *user, const KlBrief *b, const KlBriefItem *item, double width, double text_px, KlMeasured *out) {
+static void rough(void *user, const KlBrief *b, const KlBriefItem *item, double width, double text_px,
+                  KlMeasured *out) {
   kl_measure_estimate(b, item, width, text_px, out);
 }
 
@@ -90,8 +93,10 @@ KlMeasure kl_measure_rough(void) {
 }
 
 double kl_layout_least_px(const KlBrief *b, KlElementType type) {
-  static const double share[] = {[KL_DENSITY_AIRY] = 1.0 / 52, [KL_DENSITY_NORMAL] = 1.0 / 58, [KL_DENSITY_DENSE] = 1.0 / 72};
-  double side = MIN(MIN(b->width, b->height), 0.66 * MAX(b->width, b->height)), least = MAX(share[b->density] * side, 7);
+  static const double share[] = {
+      [KL_DENSITY_AIRY] = 1.0 / 52, [KL_DENSITY_NORMAL] = 1.0 / 58, [KL_DENSITY_DENSE] = 1.0 / 72};
+  double side = MIN(MIN(b->width, b->height), 0.66 * MAX(b->width, b->height)),
+         least = MAX(share[b->density] * side, 7);
   switch (type) {
   case KL_EL_TITLE:
     return least * 1.7;

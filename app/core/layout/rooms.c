@@ -25,7 +25,8 @@ GArray *kl_kept_boxes(const KlBrief *b) {
   for (guint i = 0; b->given_use == KL_GIVEN_COMPLETE && i < b->given->len; i++) {
     KlFixed f = g_array_index(b->given, KlFixed, i);
     bool fixed = false;
-    for (guint k = 0; k < b->fixed->len && !fixed; k++) fixed = !strcmp(g_array_index(b->fixed, KlFixed, k).id, f.id);
+    for (guint k = 0; k < b->fixed->len && !fixed; k++)
+      fixed = !strcmp(g_array_index(b->fixed, KlFixed, k).id, f.id);
     if (!fixed && !isnan(f.box.x + f.box.y + f.box.w + f.box.h)) g_array_append_val(all, f);
   }
   return all;
@@ -62,7 +63,8 @@ static GArray *empty_boxes(KlBox in, const KlBox *obstacles, guint n, double gap
             KlBox box = {xs[a], ys[c], xs[e] - xs[a], ys[f] - ys[c]};
             bool free_of = area(box) > area(best) && box.w > 0.15 * in.w && box.h > 0.08 * in.h;
             for (guint i = 0; i < n && free_of; i++) free_of = !meet(box, obstacles[i]);
-            for (guint i = 0; i < out->len && free_of; i++) free_of = iou(box, g_array_index(out, KlBox, i)) < 0.6;
+            for (guint i = 0; i < out->len && free_of; i++)
+              free_of = iou(box, g_array_index(out, KlBox, i)) < 0.6;
             if (free_of) best = box;
           }
     if (area(best) <= 0) break;
@@ -82,10 +84,12 @@ static GArray *calm_boxes(KlBox in, const float *map, double width, double heigh
       for (int c = 0; c < GRID; c++)
         for (int e = a + 4; e <= GRID; e++)
           for (int f = c + 3; f <= GRID; f++) {
-            KlBox box = {in.x + in.w * a / GRID, in.y + in.h * c / GRID, in.w * (e - a) / GRID, in.h * (f - c) / GRID};
+            KlBox box = {in.x + in.w * a / GRID, in.y + in.h * c / GRID, in.w * (e - a) / GRID,
+                         in.h * (f - c) / GRID};
             KlBox share = {box.x / width, box.y / height, box.w / width, box.h / height};
-            double mean = kl_saliency_mean(map, share), value = sqrt(area(share)) * pow(MAX(1 - 1.6 * mean, 0), 3);
-            bool new = value > most && area(share) >= 0.15;
+            double mean = kl_saliency_mean(map, share),
+                   value = sqrt(area(share)) * pow(MAX(1 - 1.6 * mean, 0), 3);
+            bool new = value > most &&area(share) >= 0.15;
             for (guint i = 0; i < out->len && new; i++) new = iou(box, g_array_index(out, KlBox, i)) < 0.5;
             if (new) {
               most = value;
@@ -122,7 +126,8 @@ static void add_one(GArray *out, const KlBrief *b, const GArray *kept, KlBox box
 }
 
 /* Title and subtitle in one, the rest in another that comes after it. */
-static void add_two(GArray *out, const KlBrief *b, const GArray *kept, KlBox first, KlBox second, bool panel) {
+static void add_two(GArray *out, const KlBrief *b, const GArray *kept, KlBox first, KlBox second,
+                    bool panel) {
   KlPlaces p = {.n = 2};
   p.room[0] = (KlRoom){first, false, panel, set_of(b, kept, 1, 0)};
   p.room[1] = (KlRoom){second, false, panel, set_of(b, kept, 0, 1)};
@@ -135,7 +140,8 @@ static bool after(const KlBrief *b, KlBox x, KlBox y) {
   return beside && y.y >= x.y - 1;
 }
 
-/* Plans work from left to right and are mirrored at the end where the brief runs the other way: so are rooms. */
+/* Plans work from left to right and are mirrored at the end where the brief runs the other way: so are rooms.
+ */
 static void mirror(const KlBrief *b, GArray *out) {
   for (guint i = 0; b->direction == KL_DIR_RTL && i < out->len; i++)
     for (int k = 0; k < 2; k++) {
@@ -179,10 +185,12 @@ GArray *kl_places(const KlBrief *b, const KlCancel *cancel, GError **error) {
   }
   if (!n) {
     double pad = ground ? 0.55 * frame.x : 0;
-    add_one(out, b, kept, (KlBox){frame.x + pad, frame.y + pad, frame.w - 2 * pad, frame.h - 2 * pad}, !ground, ground);
+    add_one(out, b, kept, (KlBox){frame.x + pad, frame.y + pad, frame.w - 2 * pad, frame.h - 2 * pad},
+            !ground, ground);
   } else {
     g_autoptr(GArray) boxes = empty_boxes(frame, obstacles, n, 0.5 * frame.x);
-    for (guint i = 0; i < boxes->len && i < 3; i++) add_one(out, b, kept, g_array_index(boxes, KlBox, i), false, ground);
+    for (guint i = 0; i < boxes->len && i < 3; i++)
+      add_one(out, b, kept, g_array_index(boxes, KlBox, i), false, ground);
     for (guint i = 0; i < boxes->len; i++)
       for (guint k = 0; k < boxes->len; k++) {
         KlBox x = g_array_index(boxes, KlBox, i), y = g_array_index(boxes, KlBox, k);

@@ -9,7 +9,9 @@ typedef struct {
   KlRoom room[2];
 } KlPlaces;
 
-/* The fixed boxes and, where a given layout is to be completed, its whole boxes: KlFixed with ids of the brief. */
+/* The fixed boxes and, where a given layout is to be completed, its whole boxes: KlFixed with ids of the
+ * brief. */
 GArray *kl_kept_boxes(const KlBrief *b);
-/* KlPlaces, the best first; empty if nothing is free. Free with g_array_unref. NULL: the background cannot be read. */
+/* KlPlaces, the best first; empty if nothing is free. Free with g_array_unref. NULL: the background cannot be
+ * read. */
 GArray *kl_places(const KlBrief *b, const KlCancel *cancel, GError **error);

@@ -1,7 +1,7 @@
-/* What draws the eye in a picture. Spectral residual: the log spectrum less its own mean over a small neighbourhood, with
- * the old phase, back in space, is bright where the picture is unlike its surroundings (Hou and Zhang, CVPR 2007). It
- * misses large even objects' insides, which do not matter here, and texture, which does: words on texture are hard to
- * read. So local contrast is added. */
+/* What draws the eye in a picture. Spectral residual: the log spectrum less its own mean over a small
+ * neighbourhood, with the old phase, back in space, is bright where the picture is unlike its surroundings
+ * (Hou and Zhang, CVPR 2007). It misses large even objects' insides, which do not matter here, and texture,
+ * which does: words on texture are hard to read. So local contrast is added. */
 #include "app/core/gerr.h"
 #include "app/core/layout/layout_internal.h"
 #include "media/decode.h"
@@ -72,7 +72,7 @@ static void scale_to_one(double *v) {
 
 static void residual(const double *grey, double *out) {
   g_autofree Complex *f = g_new(Complex, N * N);
-  g_autofree double *log_a = g_new(double, N * N), *mean = g_new(double, N * N);
+  g_autofree double *log_a = g_new(double, N *N), *mean = g_new(double, N *N);
   for (int i = 0; i < N * N; i++) f[i] = (Complex){grey[i], 0};
   fft2(f, -1);
   for (int i = 0; i < N * N; i++) log_a[i] = log(hypot(f[i].re, f[i].im) + 1e-3);
@@ -91,12 +91,13 @@ static void residual(const double *grey, double *out) {
 }
 
 void kl_saliency_rgb(const guint8 *rgb, int w, int h, float *map) {
-  g_autofree double *grey = g_new0(double, N * N), *square = g_new0(double, N * N), *out = g_new(double, N * N),
-                    *rough = g_new(double, N * N), *even = g_new(double, N * N);
+  g_autofree double *grey = g_new0(double, N *N), *square = g_new0(double, N *N), *out = g_new(double, N *N),
+                    *rough = g_new(double, N *N), *even = g_new(double, N *N);
   double low = 1, high = 0;
   for (int y = 0; y < N; y++)
     for (int x = 0; x < N; x++) { /* mean and variance of the pixels of a cell */
-      int x0 = x * w / N, x1 = MAX((x + 1) * w / N, x0 + 1), y0 = y * h / N, y1 = MAX((y + 1) * h / N, y0 + 1);
+      int x0 = x * w / N, x1 = MAX((x + 1) * w / N, x0 + 1), y0 = y * h / N,
+          y1 = MAX((y + 1) * h / N, y0 + 1);
       double sum = 0, sum2 = 0, n = 0;
       for (int v = y0; v < MIN(y1, h); v++)
         for (int u = x0; u < MIN(x1, w); u++) {
@@ -120,13 +121,16 @@ void kl_saliency_rgb(const guint8 *rgb, int w, int h, float *map) {
   smooth(grey, even, false);
   for (int i = 0; i < N * N; i++) rough[i] = square[i] + fabs(grey[i] - even[i]);
   smooth(rough, even, false);
-  for (int i = 0; i < N * N; i++) even[i] = MIN(even[i] / 0.15, 1); /* contrast is absolute: a calm picture stays calm */
-  for (int i = 0; i < N * N; i++) map[i] = (float)(0.5 * MIN(sqrt(out[i]), 1) * MIN((high - low) / 0.2, 1) + 0.5 * even[i]);
+  for (int i = 0; i < N * N; i++)
+    even[i] = MIN(even[i] / 0.15, 1); /* contrast is absolute: a calm picture stays calm */
+  for (int i = 0; i < N * N; i++)
+    map[i] = (float)(0.5 * MIN(sqrt(out[i]), 1) * MIN((high - low) / 0.2, 1) + 0.5 * even[i]);
 }
 
 bool kl_saliency_file(const char *path, double aspect, const KlCancel *cancel, float *map, GError **error) {
   KlPicture p;
-  int w = aspect > 1 ? 4 * N : MAX((int)(4 * N * aspect), N), h = aspect > 1 ? MAX((int)(4 * N / aspect), N) : 4 * N;
+  int w = aspect > 1 ? 4 * N : MAX((int)(4 * N * aspect), N),
+      h = aspect > 1 ? MAX((int)(4 * N / aspect), N) : 4 * N;
   KlErr err = KL_ERR_INIT;
   if (!kl_picture_load(path, w, h, KL_FIT_COVER, cancel, &p, &err)) return kl_gerr_input(error, &err);
   kl_saliency_rgb(p.rgb, p.width, p.height, map);

@@ -14,7 +14,8 @@ KlLabelled *kl_labelled(const KlLayout *l, guint *n) {
   for (guint i = 0; i < l->elements->len; i++) {
     const KlElement *e = l->elements->pdata[i];
     if (counts(e))
-      all[(*n)++] = (KlLabelled){e->type, {e->box.x / l->width, e->box.y / l->height, e->box.w / l->width, e->box.h / l->height}};
+      all[(*n)++] = (KlLabelled){
+          e->type, {e->box.x / l->width, e->box.y / l->height, e->box.w / l->width, e->box.h / l->height}};
   }
   return all;
 }
@@ -26,8 +27,8 @@ double kl_score_alignment(const KlLabelled *e, guint n) {
     for (guint j = 0; j < n; j++) {
       if (i == j) continue;
       const KlBox *a = &e[i].box, *b = &e[j].box;
-      double d[] = {a->x - b->x,       a->x + a->w / 2 - b->x - b->w / 2, a->x + a->w - b->x - b->w, a->y - b->y,
-                    a->y + a->h / 2 - b->y - b->h / 2, a->y + a->h - b->y - b->h};
+      double d[] = {a->x - b->x, a->x + a->w / 2 - b->x - b->w / 2, a->x + a->w - b->x - b->w,
+                    a->y - b->y, a->y + a->h / 2 - b->y - b->h / 2, a->y + a->h - b->y - b->h};
       for (gsize k = 0; k < G_N_ELEMENTS(d); k++) least = MIN(least, fabs(d[k]));
     }
     if (least < 1) sum -= log(1 - least);
@@ -35,13 +36,15 @@ double kl_score_alignment(const KlLabelled *e, guint n) {
   return n ? sum / n : 0;
 }
 
-/* A picture that is the ground of the whole, or an element that the user centred on another: meant to be under it. */
+/* A picture that is the ground of the whole, or an element that the user centred on another: meant to be
+ * under it. */
 static bool meant(const KlLayout *l, const KlElement *a, const KlElement *b) {
   const KlElement *low = a->z < b->z ? a : b;
   if (low->type == KL_EL_PICTURE && low->box.w * low->box.h > 0.9 * l->width * l->height) return true;
   for (guint i = 0; i < l->relations->len; i++) {
     const KlRelation *r = &g_array_index(l->relations, KlRelation, i);
-    if (r->kind == KL_REL_CENTRE && ((!strcmp(r->a, a->id) && !strcmp(r->b, b->id)) || (!strcmp(r->a, b->id) && !strcmp(r->b, a->id))))
+    if (r->kind == KL_REL_CENTRE &&
+        ((!strcmp(r->a, a->id) && !strcmp(r->b, b->id)) || (!strcmp(r->a, b->id) && !strcmp(r->b, a->id))))
       return true;
   }
   return false;

@@ -41,12 +41,14 @@ static double quarter(double px) {
 }
 
 void kl_sizes_set(KlSizes *z, double s, double title) {
-  static const double ratio[KL_ELEMENT_TYPES] = {[KL_EL_SUBTITLE] = 1.3, [KL_EL_HEADING] = 1.45, [KL_EL_BODY] = 1,
-                                                 [KL_EL_NUMBER] = 3.4,   [KL_EL_LIST] = 1,       [KL_EL_QUOTE] = 1.4,
-                                                 [KL_EL_CHART] = 0.82,   [KL_EL_ICON] = 1,       [KL_EL_PICTURE] = 0.82};
+  static const double ratio[KL_ELEMENT_TYPES] = {
+      [KL_EL_SUBTITLE] = 1.3, [KL_EL_HEADING] = 1.45, [KL_EL_BODY] = 1,
+      [KL_EL_NUMBER] = 3.4,   [KL_EL_LIST] = 1,       [KL_EL_QUOTE] = 1.4,
+      [KL_EL_CHART] = 0.82,   [KL_EL_ICON] = 1,       [KL_EL_PICTURE] = 0.82};
   double side = MIN(z->b->width, z->b->height);
   /* what stands alone is the message; the title then only names it */
-  static const double louder[KL_ELEMENT_TYPES] = {[KL_EL_BODY] = 1.3, [KL_EL_NUMBER] = 2, [KL_EL_LIST] = 1.4, [KL_EL_QUOTE] = 1.9};
+  static const double louder[KL_ELEMENT_TYPES] = {
+      [KL_EL_BODY] = 1.3, [KL_EL_NUMBER] = 2, [KL_EL_LIST] = 1.4, [KL_EL_QUOTE] = 1.9};
   bool named = z->alone && (z->alone->type == KL_EL_NUMBER || z->alone->type == KL_EL_QUOTE);
   z->s = s;
   z->title_small = z->word_too_wide = false;
@@ -90,7 +92,8 @@ static void measure_chart(KlNode *n, const KlSizes *z) {
   if (c->kind == KL_CHART_TIMELINE) {
     bool across = n->w / c->rows >= 7 * s && c->rows <= 8;
     double row = across ? 0 : c->rows * 2.6 * s;
-    set_heights(n, head + (across ? 7 * s : row), head + (across ? 9 * s : 1.25 * row), head + (across ? 12 * s : 1.7 * row));
+    set_heights(n, head + (across ? 7 * s : row), head + (across ? 9 * s : 1.25 * row),
+                head + (across ? 12 * s : 1.7 * row));
   } else if (c->kind == KL_CHART_PIE) {
     set_heights(n, MAX(n->w / 2.4, 8 * s), n->w / 1.5 + head, n->w / 1.0 + head);
   } else {
@@ -103,7 +106,8 @@ static void ask(KlSizes *z, KlElementType type, double px) {
 }
 
 static void measure_text(KlNode *n, KlSizes *z) {
-  static const int lines_most[KL_ELEMENT_TYPES] = {[KL_EL_TITLE] = 3, [KL_EL_SUBTITLE] = 4, [KL_EL_HEADING] = 3, [KL_EL_NUMBER] = 1};
+  static const int lines_most[KL_ELEMENT_TYPES] = {
+      [KL_EL_TITLE] = 3, [KL_EL_SUBTITLE] = 4, [KL_EL_HEADING] = 3, [KL_EL_NUMBER] = 1};
   KlElementType type = n->item->type;
   double px = z->px[type], least = kl_layout_least_px(z->b, type);
   KlMeasured m = kl_type_measure(z->type, n->item, n->w, px, z->exact);
@@ -175,7 +179,8 @@ static void measure_row(KlNode *n, KlSizes *z, double width) {
 }
 
 static void measure_col(KlNode *n, KlSizes *z, double width) {
-  double gaps = n->kids->len ? n->gap_em * z->s * z->room * (n->kids->len - 1) : 0, least = gaps, natural = gaps, most = gaps;
+  double gaps = n->kids->len ? n->gap_em * z->s * z->room * (n->kids->len - 1) : 0, least = gaps,
+         natural = gaps, most = gaps;
   for (guint i = 0; i < n->kids->len; i++) {
     KlNode *k = kid_of(n, i);
     double w = k->kind == KL_NODE_LEAF && k->width_em > 0 ? MIN(k->width_em * z->s, width) : width;
@@ -275,7 +280,8 @@ static void place_col(KlNode *n, const KlSizes *z, KlBox in) {
   for (guint i = 0; i < count; i++) {
     KlNode *k = kid_of(n, i);
     double x = in.x;
-    if (k->kind == KL_NODE_LEAF && k->w < in.w - 0.5) x += k->align == KL_ALIGN_CENTRE ? (in.w - k->w) / 2 : 0;
+    if (k->kind == KL_NODE_LEAF && k->w < in.w - 0.5)
+      x += k->align == KL_ALIGN_CENTRE ? (in.w - k->w) / 2 : 0;
     kl_tree_place(k, z, x, y, h[i]);
     y += h[i] + gap;
   }
@@ -286,7 +292,10 @@ static void place_row(KlNode *n, const KlSizes *z, KlBox in) {
   for (guint i = 0; i < n->kids->len; i++) {
     KlNode *k = kid_of(n, i);
     bool fills = k->kind != KL_NODE_LEAF && (k->fill != KL_COLOUR_NONE || k->spread || is_visual(k));
-    double h = fills ? in.h : MIN(in.h, k->kind == KL_NODE_LEAF || !is_visual(k) ? MAX(k->natural_h, MIN(in.h, k->most_h)) : k->most_h);
+    double h =
+        fills ? in.h
+              : MIN(in.h, k->kind == KL_NODE_LEAF || !is_visual(k) ? MAX(k->natural_h, MIN(in.h, k->most_h))
+                                                                   : k->most_h);
     kl_tree_place(k, z, x, in.y + offset(k->valign, in.h - h), h);
     x += k->w + gap;
   }

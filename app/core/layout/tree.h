@@ -1,5 +1,6 @@
-/* A design as a tree of rows and columns: widths go down, heights come up, what is left over is shared out. Lengths are
- * px of the canvas; those named _em are in sizes of running text, so that room grows with the type. */
+/* A design as a tree of rows and columns: widths go down, heights come up, what is left over is shared out.
+ * Lengths are px of the canvas; those named _em are in sizes of running text, so that room grows with the
+ * type. */
 #pragma once
 
 #include "app/core/layout/layout_internal.h"
@@ -48,8 +49,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlNode, kl_node_free)
 
 /* Sizes for running text at s, titles `title` times as large. */
 void kl_sizes_set(KlSizes *z, double s, double title);
-/* Measures the tree at the width. Sizes in z go down until every word fits its column and no title or number runs over
- * too many lines. */
+/* Measures the tree at the width. Sizes in z go down until every word fits its column and no title or number
+ * runs over too many lines. */
 void kl_tree_measure(KlNode *n, KlSizes *z, double width);
 /* Height at which nothing is squeezed: pictures near their natural shape. */
 double kl_tree_comfort(const KlNode *n);

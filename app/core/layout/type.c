@@ -81,6 +81,7 @@ KlMeasured kl_type_measure(KlType *t, const KlBriefItem *item, double width, dou
 }
 
 double kl_layout_ideal_px(const KlBrief *b) {
-  static const double share[] = {[KL_DENSITY_AIRY] = 1.0 / 28, [KL_DENSITY_NORMAL] = 1.0 / 31, [KL_DENSITY_DENSE] = 1.0 / 38};
+  static const double share[] = {
+      [KL_DENSITY_AIRY] = 1.0 / 28, [KL_DENSITY_NORMAL] = 1.0 / 31, [KL_DENSITY_DENSE] = 1.0 / 38};
   return MAX(share[b->density] * MIN(MIN(b->width, b->height), 0.66 * MAX(b->width, b->height)), 9);
 }
