@@ -50,6 +50,7 @@ extern KlCancel cli_cancel; /* fired by the first SIGINT or SIGTERM; the second 
 
 /* ---- commands: argv after the command's name; the exit code ---- */
 int cli_render(char **argv);
+int cli_export(char **argv);
 int cli_layout(char **argv);
 int cli_models(char **argv);
 int cli_probe(char **argv);

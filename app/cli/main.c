@@ -16,6 +16,7 @@ static const struct {
   const char *help;
 } commands[] = {
     {"render", cli_render, "make a video or a picture from a prompt, a job file, or an earlier output"},
+    {"export", cli_export, "write a project's timeline, or one video, as a film or pictures"},
     {"layout", cli_layout, "propose layouts for the brief of an infographic, slide or poster"},
     {"models", cli_models, "list, show, import and verify models"},
     {"probe", cli_probe, "say what is in a media file, its Kinoloom job included"},
@@ -47,6 +48,7 @@ static int help(FILE *to) {
     fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
   fputs("\nExamples:\n"
         "  kinoloom render text-to-video --prompt \"a red heart grows bigger\" --seconds 5 -o heart.mp4\n"
+        "  kinoloom export film.kinoloom -o film.webm --size x720\n"
         "  kinoloom models show starter-video --words\n"
         "\n`kinoloom COMMAND --help` tells more, and so does the manual page kinoloom(1).\n"
         "Exit status: 0 done, 1 failure, 2 usage, 3 bad input or model, 4 out of memory or will not fit,\n"

@@ -75,7 +75,8 @@ bool kl_job_parse_fields(KlJobSpec *j, const void *object, const char *where, GE
   const KlJobField *f = kl_job_fields(&n);
   json_object_foreach((json_t *)object, key, v) {
     bool ok, known = false;
-    if (!strcmp(key, "kinoloom_job") || json_is_null(v)) continue;
+    /* "film" is what an export says of all its clips; the job around it is the first one's */
+    if (!strcmp(key, "kinoloom_job") || !strcmp(key, "film") || json_is_null(v)) continue;
     if (!strcmp(key, "prompts"))
       ok = set_prompts(j, v, where, error);
     else if (!strcmp(key, "seeds"))

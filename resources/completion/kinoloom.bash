@@ -8,7 +8,7 @@ _kinoloom() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words='render models probe devices bench --help --version'
+    words='render export models probe devices bench --help --version'
   else
     case $prev in
     --model | -m) words=$(_kinoloom_models) ;;
@@ -19,6 +19,7 @@ _kinoloom() {
     --codec) words='auto h264 vp9 av1 mpeg4' ;;
     --progress) words='bar json none' ;;
     --size | -s) words='128x128 480x832 832x480 1280x720' ;;
+    --fit) words='contain cover' ;;
     --fps) words='16 24 25 29.97 30 30000/1001' ;;
     show | verify) [ "$command" = models ] && words="$(_kinoloom_models) --words --json" ;;
     --image | -i | --output | -o | --ledger | --transformer | --text-encoder | --tokenizer | --vae)
@@ -26,7 +27,7 @@ _kinoloom() {
       return
       ;;
     --prompt | -p | --negative | --seconds | -t | --frames | --seed | --steps | --guidance | --shift | --window | --sink | \
-      --clip | --overlap | --threads | --memory | --crf | --name | --only) return ;;
+      --clip | --overlap | --threads | --memory | --crf | --name | --only | --asset | --from) return ;;
     *)
       case $command in
       render)
@@ -39,6 +40,11 @@ _kinoloom() {
             --threads --memory --container --codec --crf --no-provenance --progress --json --quiet --keep-ledger --ledger
             --schema --help'
         fi
+        ;;
+      export)
+        words='--output --yes --no --asset --from --seconds --size --fit --fps --container --codec --crf --no-sound
+          --no-provenance --dry-run --progress --json --quiet --help'
+        compopt -o default 2>/dev/null
         ;;
       models)
         if [ "$COMP_CWORD" -eq 2 ]; then
