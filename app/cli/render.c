@@ -14,6 +14,9 @@ typedef struct {
 static const CliOption options[] = {
     {"prompt", 'p', "TEXT", NULL, "what is to be seen", NULL},
     {"prompt-at", 0, "TIME", "TEXT", "another prompt from a time on (6s, 1:30, 250f); may be repeated", NULL},
+    {"region", 0, "BOX:TEXT", NULL,
+     "a part of the picture with a prompt of its own: x,y,width,height[,guidance]:\n"
+     "as fractions, \"0,0,.5,1: a bee\"; may be repeated, the later one is on top", "regions"},
     {"negative", 0, "TEXT", NULL, "what is not to be seen", "negative"},
     {"image", 'i', "FILE", NULL, "a picture that becomes the first frame, cut to the size", "image"},
     {"model", 'm', "MODEL", NULL, "a name of `kinoloom models list`, or the path of a model's folder or\ntransformer file", "model"},

@@ -68,6 +68,24 @@ static bool set_seeds(KlJobSpec *j, const json_t *v, const char *where, GError *
   return true;
 }
 
+static bool set_regions(KlJobSpec *j, const json_t *v, const char *where, GError **error) {
+  size_t i;
+  json_t *item;
+  if (!json_is_array(v)) return wrong(error, where, "regions", "not a list");
+  json_array_foreach(v, i, item) {
+    KlJobRegion r = {0};
+    const char *text = NULL;
+    g_autoptr(GError) e = NULL;
+    if (json_unpack(item, "{s:F, s:F, s:F, s:F, s:s, s?F}", "x", &r.x, "y", &r.y, "width", &r.width, "height",
+                    &r.height, "prompt", &text, "guidance", &r.guidance))
+      return wrong(error, where, "regions",
+                   "not a list of {\"x\", \"y\", \"width\", \"height\", \"prompt\"}");
+    r.text = (char *)text;
+    if (!kl_job_add_region(j, &r, &e)) return wrong(error, where, "regions", e->message);
+  }
+  return true;
+}
+
 bool kl_job_parse_fields(KlJobSpec *j, const void *object, const char *where, GError **error) {
   const char *key;
   json_t *v;
@@ -81,6 +99,8 @@ bool kl_job_parse_fields(KlJobSpec *j, const void *object, const char *where, GE
       ok = set_prompts(j, v, where, error);
     else if (!strcmp(key, "seeds"))
       ok = set_seeds(j, v, where, error);
+    else if (!strcmp(key, "regions"))
+      ok = set_regions(j, v, where, error);
     else if (!strcmp(key, "prompt"))
       ok = json_is_string(v) ? set(j, "prompts", key, v, "", where, error)
                              : wrong(error, where, key, "not a text");
@@ -207,6 +227,18 @@ static json_t *seeds_value(const KlJobSpec *j) {
   return list;
 }
 
+static json_t *regions_value(const KlJobSpec *j) {
+  json_t *list = json_array();
+  for (guint i = 0; i < j->regions->len; i++) {
+    const KlJobRegion *r = &g_array_index(j->regions, KlJobRegion, i);
+    json_t *item = json_pack("{s:f, s:f, s:f, s:f, s:s}", "x", r->x, "y", r->y, "width", r->width, "height",
+                             r->height, "prompt", r->text);
+    if (r->guidance > 0) json_object_set_new(item, "guidance", json_real(r->guidance));
+    json_array_append_new(list, item);
+  }
+  return list;
+}
+
 char *kl_job_serialise(const KlJobSpec *j, bool all) {
   size_t n;
   const KlJobField *f = kl_job_fields(&n);
@@ -249,6 +281,9 @@ char *kl_job_serialise(const KlJobSpec *j, bool all) {
       break;
     case KL_JOB_SEEDS:
       v = seeds_value(j);
+      break;
+    case KL_JOB_REGIONS:
+      v = regions_value(j);
       break;
     }
     json_object_set_new(root, key, v);

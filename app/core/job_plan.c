@@ -118,9 +118,17 @@ static void fill_params(KlJobPlan *p) {
     const KlJobSeed *s = &g_array_index(j->seeds, KlJobSeed, i);
     p->seeds[i] = (KlSeed){s->from_frame, (guint64)s->seed};
   }
+  p->regions = g_new0(KlRegion, j->regions->len);
+  for (guint i = 0; i < j->regions->len; i++) {
+    const KlJobRegion *r = &g_array_index(j->regions, KlJobRegion, i);
+    p->regions[i] =
+        (KlRegion){(float)r->x, (float)r->y, (float)r->width, (float)r->height, r->text, r->guidance};
+  }
   p->params = (KlT2vParams){
       .prompts = p->prompts,
       .n_prompts = (int)j->prompts->len,
+      .regions = p->regions,
+      .n_regions = (int)j->regions->len,
       .negative = j->negative,
       .width = (int)j->width,
       .height = (int)j->height,
@@ -226,6 +234,7 @@ void kl_job_plan_free(KlJobPlan *p) {
   g_free(p->device);
   g_free(p->prompts);
   g_free(p->seeds);
+  g_free(p->regions);
   kl_free(&p->first_frame);
   g_free(p);
 }
@@ -251,6 +260,8 @@ bool kl_job_plan_unknown_words(const KlJobPlan *p, void (*word)(void *user, cons
   bool ok = kl_tokenizer_open(p->model->parts[KL_PART_TOKENIZER][0], &t, NULL);
   for (int i = 0; ok && i < p->params.n_prompts; i++)
     ok = kl_tokenizer_unknown_words(t, p->prompts[i].text, word, user, NULL);
+  for (int i = 0; ok && i < p->params.n_regions; i++)
+    ok = kl_tokenizer_unknown_words(t, p->regions[i].text, word, user, NULL);
   kl_tokenizer_free(&t);
   return ok;
 }

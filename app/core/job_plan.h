@@ -17,6 +17,7 @@ typedef struct {
   KlT2vParams params; /* points into this plan */
   KlPrompt *prompts;
   KlSeed *seeds;
+  KlRegion *regions;
   float *first_frame; /* kl_job_plan_load_image */
   KlContainer container;
   KlCodec codec;

@@ -15,6 +15,7 @@ static const KlJobField fields[] = {
     {"model_sha256", KL_JOB_TEXT, F(model_sha256), 0, 0, NULL, false},
     {"engine", KL_JOB_TEXT, F(engine), 0, 0, NULL, false},
     {"prompts", KL_JOB_PROMPTS, F(prompts), 0, 0, NULL, false},
+    {"regions", KL_JOB_REGIONS, F(regions), 0, 0, NULL, false},
     {"negative", KL_JOB_TEXT, F(negative), 0, 0, NULL, false},
     {"image", KL_JOB_TEXT, F(image), 0, 0, NULL, false},
     {"width", KL_JOB_INT, F(width), 16, 16384, NULL, false},
@@ -72,6 +73,7 @@ KlJobSpec *kl_job_new(void) {
   KlJobSpec *j = g_new0(KlJobSpec, 1);
   j->prompts = prompts_new();
   j->seeds = g_array_new(FALSE, TRUE, sizeof(KlJobSeed));
+  j->regions = kl_job_regions_new();
   j->crf = -1;
   return j;
 }
@@ -82,6 +84,7 @@ void kl_job_free(KlJobSpec *j) {
     if (fields[i].kind == KL_JOB_TEXT) g_free(*(char **)at(j, &fields[i]));
   g_array_unref(j->prompts);
   g_array_unref(j->seeds);
+  g_array_unref(j->regions);
   g_free(j);
 }
 
@@ -185,6 +188,9 @@ bool kl_job_set(KlJobSpec *j, const char *key, const char *text, GError **error)
     return kl_job_set_prompt(j, (KlTime){true, 0}, text, error);
   case KL_JOB_SEEDS:
     return kl_gfail(error, KL_ERROR_USAGE, "seeds are a list of {\"at\", \"seed\"}");
+  case KL_JOB_REGIONS:
+    ok = kl_job_regions_parse(j->regions, text, error);
+    break;
   }
   if (ok) j->given |= G_GUINT64_CONSTANT(1) << i;
   return ok;
@@ -206,6 +212,12 @@ bool kl_job_set_prompt(KlJobSpec *j, KlTime when, const char *text, GError **err
   g_array_append_val(j->prompts, p);
 out:
   j->given |= G_GUINT64_CONSTANT(1) << field_index("prompts");
+  return true;
+}
+
+bool kl_job_add_region(KlJobSpec *j, const KlJobRegion *r, GError **error) {
+  if (!kl_job_regions_add(j->regions, r, error)) return false;
+  j->given |= G_GUINT64_CONSTANT(1) << field_index("regions");
   return true;
 }
 
@@ -293,6 +305,9 @@ void kl_job_merge(KlJobSpec *j, const KlJobSpec *under) {
     case KL_JOB_SEEDS:
       g_array_set_size(j->seeds, 0);
       g_array_append_vals(j->seeds, under->seeds->data, under->seeds->len);
+      break;
+    case KL_JOB_REGIONS:
+      kl_job_regions_copy(j->regions, under->regions);
       break;
     }
   }
@@ -429,6 +444,8 @@ static char *field_text(const KlJobSpec *j, const KlJobField *f, const KlJobSpec
     }
     return g_string_free(s, FALSE);
   }
+  case KL_JOB_REGIONS:
+    return kl_job_regions_text(j->regions);
   }
   return NULL;
 }

@@ -25,6 +25,12 @@ typedef struct {
 } KlJobSeed;
 
 typedef struct {
+  double x, y, width, height; /* fractions of the picture */
+  char *text;
+  double guidance; /* in the first half of the steps; 0: the job's */
+} KlJobRegion;
+
+typedef struct {
   char *task;         /* "text-to-video" */
   char *model;        /* a name of the catalogue, or a path */
   char *model_sha256; /* of the files it was made with, where known; says, does not choose */
@@ -35,9 +41,10 @@ typedef struct {
   gint64 width, height;
   int fps_num, fps_den;
   KlTime length;
-  gint64 frames; /* after kl_job_resolve */
-  gint64 seed;   /* 0 .. 2^63 - 1 */
-  GArray *seeds; /* KlJobSeed: other noise from a moment on, later than 0 */
+  gint64 frames;   /* after kl_job_resolve */
+  gint64 seed;     /* 0 .. 2^63 - 1 */
+  GArray *regions; /* KlJobRegion: parts of the picture with prompts of their own; the later one is on top */
+  GArray *seeds;   /* KlJobSeed: other noise from a moment on, later than 0 */
   gint64 steps;
   double guidance, shift;
   char *solver;
@@ -63,7 +70,8 @@ typedef enum {
   KL_JOB_BYTES,
   KL_JOB_TIME,
   KL_JOB_PROMPTS,
-  KL_JOB_SEEDS
+  KL_JOB_SEEDS,
+  KL_JOB_REGIONS
 } KlJobKind;
 
 typedef struct {
@@ -123,6 +131,16 @@ bool kl_job_differs(const KlJobSpec *asked, const KlJobSpec *j, char **what);
 /* Whether what is seen before `frame` is made in the same way by both; else *what is a new string. b is
  * resolved. Length, the file's format, and where and how it runs do not count. */
 bool kl_job_same_before(const KlJobSpec *a, const KlJobSpec *b, gint64 frame, char **what);
+
+/* ---- regions (job_regions.c); lists of KlJobRegion that own their texts ---- */
+GArray *kl_job_regions_new(void);
+void kl_job_regions_copy(GArray *to, const GArray *from);
+/* Appends a copy, or one as a person writes it: "0,0,0.5,1: a bee". KL_ERROR_USAGE. */
+bool kl_job_add_region(KlJobSpec *j, const KlJobRegion *r, GError **error);
+bool kl_job_regions_add(GArray *regions, const KlJobRegion *r, GError **error);
+bool kl_job_regions_parse(GArray *regions, const char *text, GError **error);
+/* As text, for comparison and messages. A new string. */
+char *kl_job_regions_text(const GArray *regions);
 
 /* The JSON schema of a job, static. */
 const char *kl_job_schema(void);

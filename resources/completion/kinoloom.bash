@@ -35,7 +35,7 @@ _kinoloom() {
           words=text-to-video
           compopt -o default 2>/dev/null
         else
-          words='--prompt --prompt-at --negative --image --model --output --yes --no --resume --dry-run --size --seconds
+          words='--prompt --prompt-at --region --negative --image --model --output --yes --no --resume --dry-run --size --seconds
             --frames --fps --seed --steps --guidance --shift --solver --window --sink --clip --overlap --precision --device
             --threads --memory --container --codec --crf --no-provenance --progress --json --quiet --keep-ledger --ledger
             --schema --help'

@@ -110,6 +110,36 @@ static void there_and_back(void) {
   g_assert_cmpstr(stored, ==, again);
 }
 
+static void regions(void) {
+  g_autoptr(KlJobSpec) j = made();
+  static const char *const bad[] = {
+      "",           "a bee",         "0,0,1: a bee",  "0,0,2,1: a bee", "0,0,1,1:  ",
+      "0,0,0,1: a", "-0.1,0,1,1: a", "0,0,1,1,-3: a", "0,0,1,1,2,3: a"};
+  for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+    g_autoptr(GError) e = NULL;
+    g_assert_false(kl_job_set(j, "regions", bad[i], &e));
+    g_assert_error(e, KL_ERROR, KL_ERROR_USAGE);
+  }
+  g_assert_false(kl_job_has(j, "regions"));
+  g_assert_true(kl_job_set(j, "regions", "0,0,.5,1: a bee: in the sun", NULL));
+  g_assert_true(kl_job_set(j, "regions", " .5, 0.25,0.5,.75, 4.5:a rose", NULL));
+  g_autofree char *json = kl_job_serialise(j, false), *what = NULL;
+  g_autoptr(KlJobSpec) k = kl_job_parse(json, strlen(json), "test", NULL);
+  g_assert_nonnull(k);
+  const KlJobRegion *r = &g_array_index(k->regions, KlJobRegion, 1);
+  g_assert_cmpstr(g_array_index(k->regions, KlJobRegion, 0).text, ==, "a bee: in the sun");
+  g_assert_cmpfloat(r->y, ==, .25);
+  g_assert_cmpfloat(r->guidance, ==, 4.5);
+  g_autofree char *again = kl_job_serialise(k, false);
+  g_assert_cmpstr(json, ==, again);
+  g_assert_false(kl_job_differs(k, j, &what));
+  g_autoptr(KlJobSpec) copy = kl_job_copy(j);
+  g_assert_false(kl_job_differs(copy, j, &what));
+  g_assert_true(kl_job_set(copy, "regions", "0,0,1,1: a sky", NULL));
+  g_assert_true(kl_job_differs(copy, j, &what));
+  g_assert_nonnull(strstr(what, "regions"));
+}
+
 static void layers(void) {
   g_autoptr(KlJobSpec) flags = kl_job_new();
   g_autoptr(KlJobSpec) file = made();
@@ -132,6 +162,8 @@ static void refused(void) {
                                     "{\"kinoloom_job\": 1, \"prompts\": {}}",
                                     "{\"kinoloom_job\": 1, \"provenance\": 1}",
                                     "{\"kinoloom_job\": 1, \"fps\": {}}",
+                                    "{\"kinoloom_job\": 1, \"regions\": [{\"x\": 0}]}",
+                                    "{\"kinoloom_job\": 1, \"regions\": {}}",
                                     "{\"kinoloom_job\": 1, \"seed\": -1}"};
   for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
     g_autoptr(GError) e = NULL;
@@ -171,6 +203,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/core/bytes", bytes);
   g_test_add_func("/core/job/there-and-back", there_and_back);
   g_test_add_func("/core/job/layers", layers);
+  g_test_add_func("/core/job/regions", regions);
   g_test_add_func("/core/job/refused", refused);
   g_test_add_func("/core/exit-codes", exit_codes);
   g_test_add_func("/core/near", near_words);
