@@ -17,6 +17,8 @@ from PIL import Image
 
 import codec
 import world
+from device import fast
+from linear_start import linear_start
 from muon import Muon
 
 WORK = os.environ.get('KINOLOOM_TRAIN', 'work')
@@ -62,10 +64,20 @@ class TGrow(nn.Module):
         return self.conv(x).reshape(-1, x.shape[1], *x.shape[2:])
 
 
+class Shuffle(nn.Conv2d):
+    """Convolution to four times the channels and pixel shuffle: unlike nearest upsampling it tells the places inside a cell apart."""
+
+    def __init__(self, n, out):
+        super().__init__(n, 4 * out, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        return F.pixel_shuffle(super().forward(x), 2)
+
+
 class AutoEncoder(nn.Module):
-    def __init__(self, latent=codec.L, width=64, widths=(96, 80, 64, 48), patch=2):
+    def __init__(self, latent=codec.L, width=64, widths=(160, 112, 40, 32), patch=2):
         super().__init__()
-        self.config = dict(latent_channels=latent, patch_size=patch, encoder_width=width, decoder_widths=list(widths), front_padding=True)
+        self.config = dict(latent_channels=latent, patch_size=patch, encoder_width=width, decoder_widths=list(widths), front_padding=True, upsampling='shuffle')
         self.patch = patch
         layers = [conv(3 * patch * patch, width), nn.ReLU()]
         for stride in (2, 2, 1):
@@ -74,7 +86,7 @@ class AutoEncoder(nn.Module):
         layers = [Clamp(), conv(latent, widths[0]), nn.ReLU()]
         for i, stride in enumerate((1, 2, 2)):
             n = widths[i]
-            layers += [MemBlock(n), MemBlock(n), MemBlock(n), nn.Upsample(scale_factor=2), TGrow(n, stride), conv(n, widths[i + 1], bias=False)]
+            layers += [MemBlock(n), MemBlock(n), MemBlock(n), nn.Identity(), TGrow(n, stride), Shuffle(n, widths[i + 1])]
         self.decoder = nn.Sequential(*layers, nn.ReLU(), conv(widths[3], 3 * patch * patch))
         for c in self.modules():
             if isinstance(c, nn.Conv2d):
@@ -83,10 +95,7 @@ class AutoEncoder(nn.Module):
                     nn.init.zeros_(c.bias)
         for c in self.modules():
             if isinstance(c, MemBlock):
-                c.conv[-1].weight.data.mul_(.1)  # blocks start near the identity
-        self.encoder[-1].weight.data.mul_(.5)
-        self.decoder[-1].weight.data.mul_(.1)
-        nn.init.constant_(self.decoder[-1].bias, .5)
+                nn.init.zeros_(c.conv[-1].weight)  # blocks start as the identity
 
     @staticmethod
     def run(layers, x):
@@ -160,24 +169,27 @@ def main():
     p.add_argument('--minutes', type=float, default=60)
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     p.add_argument('--threads', type=int, default=1)
-    p.add_argument('--lr', type=float, default=1e-3)
-    p.add_argument('--muon-lr', type=float, default=.006)
-    p.add_argument('--encoder-share', type=float, default=.15, help='share of the steps that train the encoder')
-    p.add_argument('--noise', type=float, default=.05, help='noise on the latents while the decoder learns: the transformer is not exact')
+    p.add_argument('--lr', type=float, default=1e-4)
+    p.add_argument('--muon-lr', type=float, default=.0002, help='inside the residual blocks')
+    p.add_argument('--encoder-share', type=float, default=0, help='share of the steps that train the encoder')
+    p.add_argument('--noise', type=float, default=.03, help='noise on the latents while the decoder learns: the transformer is not exact')
     p.add_argument('--steps', type=int, default=10 ** 9)
     p.add_argument('--seed', type=int, default=0)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
-    net = AutoEncoder().to(a.device).to(memory_format=torch.channels_last)
+    net = AutoEncoder()
+    linear_start(net, codec.Codec(), torch.from_numpy(np.load(os.path.join(WORK, 'pca.npz'))['spread']))
+    net = net.to(a.device).to(memory_format=torch.channels_last)
     opts, muons = {}, {}
     for part in ('encoder', 'decoder'):
         layers = getattr(net, part)
-        ends = {id(q) for i in (0, 1, len(layers) - 1) for q in layers[i].parameters()}
-        inner = [q for q in layers.parameters() if q.ndim == 4 and id(q) not in ends]
+        inner = [q for block in layers if isinstance(block, MemBlock) for q in block.parameters() if q.ndim == 4]
         chosen = {id(q) for q in inner}
-        opts[part] = torch.optim.AdamW([q for q in layers.parameters() if id(q) not in chosen], a.lr, betas=(.9, .95), weight_decay=1e-3)
-        muons[part] = Muon(inner, a.muon_lr, decay=.02)
+        others = [q for q in layers.parameters() if id(q) not in chosen]
+        opts[part] = torch.optim.AdamW([{'params': [q for q in others if q.ndim == 4], 'share': .2}, {'params': [q for q in others if q.ndim != 4], 'share': 1}],
+                                       a.lr, betas=(.9, .95), weight_decay=0)
+        muons[part] = Muon(inner, a.muon_lr, decay=0)
     ema = {k: v.clone() for k, v in net.state_dict().items()}
     path, it, spent = os.path.join(WORK, 'ae.pt'), 0, 0.
     if os.path.exists(path):
@@ -202,14 +214,14 @@ def main():
         done = spent / 60 / a.minutes
         if done >= 1 or stop:
             break
-        k = min(1, (it + 1) / 50) * (.5 * (1 + math.cos(math.pi * done)) * .97 + .03)
+        k = min(1, (it + 1) / 60) * (.5 * (1 + math.cos(math.pi * done)) * .97 + .03)
         part = 'encoder' if data.rng.random() < a.encoder_share else 'decoder'
         opt = opts[part]
         for g in opt.param_groups:
-            g['lr'] = a.lr * k
+            g['lr'] = a.lr * k * g['share']
         muons[part].lr = a.muon_lr * k
-        v, z = (x.to(a.device) for x in data.batch(*((4, 4, 4) if part == 'encoder' else (2, 4, 8))))  # whole frames: the decoder finds its place from the borders
-        with torch.autocast(a.device, torch.bfloat16):
+        v, z = (x.to(a.device) for x in data.batch(*((4, 4, 4) if part == 'encoder' else (3, 3, 8))))
+        with fast(a.device):
             y = raw_encode(net, v) if part == 'encoder' else raw_decode(net, z + torch.randn_like(z) * torch.rand(len(z), 1, 1, 1, 1, device=a.device) * a.noise)
         y = y.float()
         if part == 'encoder':
@@ -217,7 +229,7 @@ def main():
             log[part].append((loss / z.pow(2).mean()).item())
         else:
             y, v = y[:, 4:], v[:, 4:]
-            loss = (y - v).abs().mean() + 4 * (y - v).pow(2).mean() + .5 * sum((g - h).abs().mean() for g, h in zip(slopes(y), slopes(v)))
+            loss = 10 * (y - v).pow(2).mean() + .1 * (y - v).abs().mean() + .1 * sum((g - h).abs().mean() for g, h in zip(slopes(y), slopes(v)))
             log[part].append(loss.item())
         net.zero_grad()
         loss.backward()
@@ -230,7 +242,7 @@ def main():
             for n, q in net.state_dict().items():
                 if n.startswith(part):
                     ema[n].lerp_(q, 1 - d)
-        if it % 200 == 0:
+        if it % 50 == 0:
             live = {k: v.clone() for k, v in net.state_dict().items()}
             net.load_state_dict(ema)
             with torch.no_grad():

@@ -53,7 +53,7 @@ def fit(path, clips=400, seed=1000):
     scale = torch.maximum(scale, sd / CAP)
     left = 1 - (sd ** 2).sum() / c.pow(2).mean(0).sum()
     print(f'principal components keep {1 - left.item():.4f} of the variance, {-10 * torch.log10(left * c.pow(2).mean()).item():.2f} dB; latent sd', [round(v, 2) for v in (sd / scale).tolist()])
-    np.savez(path, mean=mean.numpy(), basis=basis.numpy(), scale=scale.numpy())
+    np.savez(path, mean=mean.numpy(), basis=basis.numpy(), scale=scale.numpy(), spread=(sd / scale).numpy())
 
 
 class Codec:
@@ -85,6 +85,13 @@ def cover(mask):
     return m.reshape(T, 4, S, 16, S, 16).sum((1, 3, 5)) > 40
 
 
+def place(way, alone):
+    """Track of an object -> f32 [T',5]: centre x, y, size, angle in the middle of every latent's frames, and 1 if it is the only object."""
+    v = np.stack(way, 1)
+    v = np.concatenate([v[:1]] * 3 + [v])
+    return np.concatenate([v[1::4], np.full((len(v) // 4, 1), alone, np.float32)], 1)
+
+
 def draw(args):
     """Writes one shard of latents: long clips for streaming, short clips for the beginning."""
     part, n_long, n_short = args
@@ -94,17 +101,17 @@ def draw(args):
     t0 = time.time()
     for kind, n, frames in (('short', n_short, SHORT), ('long', n_long, FRAMES)):
         T = (frames - 1) // 4 + 1
-        z, m, text = np.empty((n, T, L, 8, 8), np.float16), np.empty((n, T, 8, 8), bool), []
+        z, m, g, specs = np.empty((n, T, L, 8, 8), np.float16), np.empty((n, T, 8, 8), bool), np.empty((n, T, 5), np.float32), []
         for i in range(n):
-            video, mask, caption, spec = world.clip(rng, scenes, frames)
-            z[i], m[i] = codec.encode(video).numpy(), cover(mask)
-            text.append([spec, caption])
+            video, mask, spec, way = world.compose(rng, scenes, frames)
+            z[i], m[i], g[i] = codec.encode(video).numpy(), cover(mask), place(way, 'other' not in spec[3])
+            specs.append(spec)
             if i % 12 == 0:
                 scenes.renew(rng)
         new = os.path.join(WORK, f'new{part}.npz')
-        np.savez(new, z=z, m=m)
+        np.savez(new, z=z, m=m, g=g)
         with open(os.path.join(WORK, f'{kind}-{part:03}.json'), 'w') as f:
-            json.dump(text, f)
+            json.dump(specs, f)
         os.replace(new, os.path.join(WORK, f'{kind}-{part:03}.npz'))
     print(f'part {part}: {n_long} long and {n_short} short clips in {time.time() - t0:.0f} s', flush=True)
 

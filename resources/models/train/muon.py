@@ -1,5 +1,7 @@
-"""Muon: momentum, orthogonalised by five Newton-Schulz steps."""
+"""Muon: momentum, orthogonalised by four Newton-Schulz steps."""
 import torch
+
+from device import fast_type
 
 
 class Muon:
@@ -25,11 +27,11 @@ class Muon:
                 continue
             g = torch.stack([p.grad.flatten(1) for p in ps])
             b = self.buf[shape][first:last].mul_(self.momentum).add_(g, alpha=1 - self.momentum)
-            u = g.mul_(1 - self.momentum).add_(b, alpha=self.momentum).bfloat16()
+            u = g.mul_(1 - self.momentum).add_(b, alpha=self.momentum).to(fast_type(b.device))
             tall = shape[0] > shape[1]
             u = u.transpose(1, 2).contiguous() if tall else u
-            u = u / (u.float().flatten(1).norm(dim=1)[:, None, None] + 1e-7).bfloat16()
-            for _ in range(5):
+            u = u / (u.float().flatten(1).norm(dim=1)[:, None, None] + 1e-7).to(u.dtype)
+            for _ in range(4):
                 a = u @ u.transpose(1, 2)
                 a = -4.7750 * a + 2.0315 * (a @ a)
                 u = 3.4445 * u + a @ u

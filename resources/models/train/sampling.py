@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from device import fast
 from text import TextEncoder, Tokenizer, pad_ids
 from transformer import CHUNK, Transformer, rotate
 
@@ -100,9 +101,8 @@ def sample(enc, net, tok, prompts, chunks=3, steps=16, guidance=2., shift=3., se
 def load(path=None, which='ema'):
     s = torch.load(path or os.path.join(WORK, 'dit.pt'), map_location='cpu')
     a, tok = s['args'], Tokenizer()
-    enc, net = TextEncoder(tok.size), Transformer(dim=a['dim'], ffn_dim=4 * a['dim'], num_heads=a['dim'] // 64, num_layers=a['layers'])
-    both = torch.nn.ModuleDict({'enc': enc, 'net': net})
-    both.load_state_dict(s[which])
+    enc, net = TextEncoder(tok.size), Transformer(dim=a['dim'], ffn_dim=a['ffn'], num_heads=a['heads'], num_layers=a['layers'])
+    torch.nn.ModuleDict({'enc': enc, 'net': net}).load_state_dict({k: v for k, v in s[which].items() if not k.startswith('aim')})
     return enc.eval(), net.eval(), tok, s
 
 
@@ -140,7 +140,7 @@ if __name__ == '__main__':
     a = p.parse_args()
     torch.set_num_threads(1)
     enc, net, tok, state = load(os.path.join(WORK, a.name + '.pt'))
-    with torch.autocast('cpu', torch.bfloat16):
+    with fast('cpu'):
         z = sample(enc, net, tok, a.prompt or PROMPTS, a.chunks, a.steps, a.guidance, a.shift, a.seed).float()
     if a.codec:
         from codec import Codec

@@ -133,7 +133,7 @@ class Layer(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    def __init__(self, vocab, dim=128, dim_attn=128, dim_ffn=320, num_heads=4, num_layers=2, num_buckets=32):
+    def __init__(self, vocab, dim=256, dim_attn=256, dim_ffn=512, num_heads=8, num_layers=2, num_buckets=32):
         super().__init__()
         self.config = dict(vocab=vocab, dim=dim, dim_attn=dim_attn, dim_ffn=dim_ffn, num_heads=num_heads, num_layers=num_layers, num_buckets=num_buckets)
         self.token_embedding = nn.Embedding(vocab, dim)
@@ -143,8 +143,8 @@ class TextEncoder(nn.Module):
             nn.init.normal_(b.attn.q.weight, std=(dim * dim_attn // num_heads) ** -.5)
             for lin in (b.attn.k, b.attn.v, b.ffn.gate[0], b.ffn.fc1):
                 nn.init.normal_(lin.weight, std=dim ** -.5)
-            nn.init.normal_(b.attn.o.weight, std=.5 * dim_attn ** -.5)
-            nn.init.normal_(b.ffn.fc2.weight, std=.5 * dim_ffn ** -.5)
+            nn.init.normal_(b.attn.o.weight, std=.3 * dim_attn ** -.5)  # quiet: the words themselves come through
+            nn.init.normal_(b.ffn.fc2.weight, std=.3 * dim_ffn ** -.5)
             nn.init.normal_(b.pos_embedding.embedding.weight, std=.1)
 
     def forward(self, ids):

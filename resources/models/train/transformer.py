@@ -66,7 +66,7 @@ class Block(nn.Module):
         m = (self.modulation + e0).unsqueeze(3).unbind(2)
         h = (self.norm1(x) * (1 + m[1]) + m[0]).view(B, f * n, d)
         x = x + (attend or self.self_attn)(h, None, rope, mask).view(B, f, n, d) * m[2]
-        x = x + self.cross_attn(self.norm3(x).view(B, f * n, d), context).view(B, f, n, d)
+        x = x + self.cross_attn(self.norm3(x).view(B, f * n, d), context[0], None, context[1]).view(B, f, n, d)
         return x + self.ffn(self.norm2(x) * (1 + m[4]) + m[3]) * m[5]
 
 
@@ -82,7 +82,7 @@ class Head(nn.Module):
 
 
 class Transformer(nn.Module):
-    def __init__(self, latent=32, text_dim=128, dim=256, ffn_dim=1024, num_heads=4, num_layers=6, freq_dim=256, text_len=32):
+    def __init__(self, latent=32, text_dim=256, dim=256, ffn_dim=1024, num_heads=8, num_layers=6, freq_dim=256, text_len=32):
         super().__init__()
         in_dim = latent + 2 + 1 + latent
         self.latent, self.text_len = latent, text_len
@@ -105,19 +105,28 @@ class Transformer(nn.Module):
         nn.init.normal_(self.time_embedding[2].weight, std=.02)
         nn.init.normal_(self.time_projection[1].weight, std=.02)
         nn.init.zeros_(self.head.head.weight)
+        if text_dim == dim:  # the encoder's rows come through as they are: in the straight part of the GELU
+            with torch.no_grad():
+                self.text_embedding[0].weight.copy_(.5 * torch.eye(dim))
+                self.text_embedding[0].bias.fill_(2.)
+                self.text_embedding[2].weight.copy_(2 * torch.eye(dim))
+                self.text_embedding[2].bias.fill_(-2 * gelu(torch.tensor(2.)).item())
         self._rope = {}
 
     def context(self, rows):
-        """Encoder rows [B,n,text_dim] (zero where padded) -> cross-attention context [B,text_len,dim], pads not masked."""
-        rows = F.pad(rows, (0, 0, 0, self.text_len - rows.shape[1]))
-        return self.text_embedding(rows)
+        """Encoder rows [B,n,text_dim] (zero where padded) -> cross-attention context [B,n+1,dim] and its additive mask. The architecture pads to
+        text_len rows and does not mask them; all pads give one key and value, so one row stands for those beyond n, with the logarithm of their number."""
+        rows = F.pad(rows, (0, 0, 0, 1))
+        mask = torch.zeros(rows.shape[1], device=rows.device)
+        mask[-1] = math.log(max(self.text_len - rows.shape[1] + 1, 1e-9))
+        return self.text_embedding(rows), mask
 
     def rope(self, frames, gh, gw):
         key = (tuple(frames.tolist()), gh, gw)
         if key not in self._rope:
             d = self.config['dim'] // self.config['num_heads']
             dt, ds = d - 4 * (d // 6), 2 * (d // 6)
-            t, s = ladder(64, dt)[frames.cpu()], ladder(64, ds)
+            t, s = ladder(64, dt)[frames.cpu().long()], ladder(64, ds)
             f = len(frames)
             ang = torch.cat([t[:, None, None].expand(f, gh, gw, -1), s[None, :gh, None].expand(f, gh, gw, -1), s[None, None, :gw].expand(f, gh, gw, -1)], -1)
             ang = ang.reshape(f * gh * gw, 1, -1)
@@ -126,9 +135,10 @@ class Transformer(nn.Module):
             self._rope[key] = two.cos().float().to(self.patch_embedding.weight.device), (two.sin() * sign).float().to(self.patch_embedding.weight.device)
         return self._rope[key]
 
-    def forward(self, z, t, frames, context, mask=None, first=None, attend=None):
-        """z [B,f,L,h,w] latents, t [B,f] in 0..1000, frames [f] positions, context [B,text_len,dim];
-        first [B,f,1+L,h,w]: mask and first-frame latent, or nothing; attend: self-attention of every block, for sampling with kept keys. Returns the velocity [B,f,L,h,w]."""
+    def forward(self, z, t, frames, context, mask=None, first=None, attend=None, tap=None):
+        """z [B,f,L,h,w] latents, t [B,f] in 0..1000, frames [f] positions, context as above;
+        first [B,f,1+L,h,w]: mask and first-frame latent, or nothing; attend: self-attention of every block, for sampling with kept keys;
+        tap: number of blocks after which the hidden state is wanted too. Returns the velocity [B,f,L,h,w]."""
         B, f, L, H, W = z.shape
         yx = torch.stack(torch.meshgrid(torch.linspace(-1, 1, H), torch.linspace(-1, 1, W), indexing='ij')).to(z)
         if first is None:
@@ -145,8 +155,16 @@ class Transformer(nn.Module):
         rope = self.rope(frames, gh, gw)
         for i, b in enumerate(self.blocks):
             x = b(x, e0, context, rope, mask, attend and attend[i])
-        y = self.head(x, e)  # per token (ph, pw, channel)
-        return y.view(B, f, gh, gw, 2, 2, L).permute(0, 1, 6, 2, 4, 3, 5).reshape(B, f, L, H, W)
+            if tap == i + 1:
+                hidden = x
+        y = cells(self.head(x, e), gh, gw)  # per token (ph, pw, channel)
+        return y if tap is None else (y, hidden)
+
+
+def cells(y, gh, gw):
+    """[B,f,gh*gw,4*n] (ph, pw, channel fastest) -> [B,f,n,2*gh,2*gw]"""
+    B, f, _, n = y.shape
+    return y.view(B, f, gh, gw, 2, 2, n // 4).permute(0, 1, 6, 2, 4, 3, 5).reshape(B, f, n // 4, 2 * gh, 2 * gw)
 
 
 def chunk_mask(clean, noisy, see, tokens):
