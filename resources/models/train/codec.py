@@ -106,7 +106,7 @@ def draw(args):
             video, mask, spec, way = world.compose(rng, scenes, frames)
             z[i], m[i], g[i] = codec.encode(video).numpy(), cover(mask), place(way, 'other' not in spec[3])
             specs.append(spec)
-            if i % 12 == 0:
+            if i % 40 == 0:
                 scenes.renew(rng)
         new = os.path.join(WORK, f'new{part}.npz')
         np.savez(new, z=z, m=m, g=g)

@@ -16,6 +16,7 @@ from transformer import CHUNK, Transformer
 WORK = os.environ.get('KINOLOOM_TRAIN', 'work')
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEFAULTS = {'width': 128, 'height': 128, 'fps': '16/1', 'seconds': 5, 'steps': 16, 'guidance': 2.0, 'shift': 3.0, 'solver': 'euler'}
+QUICK = {'steps': 4, 'guidance': 1.0}  # what distill.py makes
 DTYPES = {torch.float16: 'F16', torch.float32: 'F32', torch.int32: 'I32'}
 
 
@@ -44,7 +45,7 @@ def read_safetensors(path):
             for k, v in header.items()}, meta
 
 
-def export(out, name):
+def export(out, name, model, title):
     os.makedirs(out, exist_ok=True)
     enc, net, tok, state = load(os.path.join(WORK, name + '.pt'))
     half = lambda sd: {k: v.half() for k, v in sd.items()}
@@ -61,9 +62,9 @@ def export(out, name):
     dump = lambda path, value, indent=2: open(path, 'w').write(json.dumps(value, ensure_ascii=False, indent=indent) + '\n')
     dump(f'{out}/tokenizer.json', make_tokenizer(), 1)
     dump(f'{out}/model.json', {
-        'format': 1, 'name': 'starter-video', 'title': 'Starter (a small world of moving things)',
+        'format': 1, 'name': model, 'title': title,
         'license': 'MIT', 'family': 'wan-causal', 'transformer': 'transformer.safetensors', 'text_encoder': 'text_encoder.safetensors',
-        'tokenizer': 'tokenizer.json', 'vae': 'vae.safetensors', 'defaults': DEFAULTS,
+        'tokenizer': 'tokenizer.json', 'vae': 'vae.safetensors', 'defaults': {**DEFAULTS, **(QUICK if 'steps' in state else {})},
         'words': {'objects': list(world.OBJECTS), 'motions': [f[0] for f in world.MOTIONS.values()],
                   'backdrops': [world.backdrop_phrase(b) for b in world.BACKDROPS]},
         'examples': [PROMPTS[i] for i in (0, 8, 9)]})
@@ -115,10 +116,12 @@ def case(out, path, chunks=2, steps=8, guidance=2., shift=3.):
 if __name__ == '__main__':
     p = argparse.ArgumentParser()
     p.add_argument('--out', default=os.path.join(HERE, '..', 'starter-video'))
-    p.add_argument('--name', default='dit')
+    p.add_argument('--name', default='dit', help='checkpoint')
+    p.add_argument('--model', default='starter-video')
+    p.add_argument('--title', default='Starter (a small world of moving things)')
     p.add_argument('--case', help='also write a reference case to this file')
     a = p.parse_args()
     torch.set_num_threads(1)
-    export(a.out, a.name)
+    export(a.out, a.name, a.model, a.title)
     if a.case:
         case(a.out, a.case)

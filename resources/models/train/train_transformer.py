@@ -314,7 +314,7 @@ def work(rank, a, team, tok, both, others, muon, ema, saved, path):
         team.wait()
         it, clips, tick_clips = it + 1, clips + len(batch[0]) * team.workers, tick_clips + len(batch[0]) * team.workers
         if rank == team.workers - 1:  # the one without Adam; a read while the others go on does no harm
-            d = min(.9985, it / (it + 10))
+            d = min(.996, it / (it + 10))
             with torch.no_grad():
                 for n, q in both.state_dict().items():
                     ema[n].lerp_(q, 1 - d)

@@ -361,13 +361,15 @@ def acting(obj):
 
 
 def track(motion, frames, rng, size='', speed='', place=None):
-    """Centre x, y (0..1), size (0..1 of the frame) and angle of the object for every frame; place: of two objects, the left (0) or the right (1)."""
+    """Centre x, y (0..1), size (0..1 of the frame) and angle of the object for every frame; place: of two objects, the left (0) or the right (1).
+
+    Everything happens around the middle, at one size and one speed unless words say otherwise: what varies is where in its motion a clip begins.
+    A small model that had to learn every place, size and speed of every object would need many times the clips."""
     t = np.arange(frames, dtype=np.float32) * {'': 1, 'slow': .45, 'fast': 1.9}[speed]
-    low, high = {'': (.42, .58), 'big': (.62, .76), 'small': (.26, .34)}[size] if place is None else (.36, .44)
-    z = rng.uniform(low, high)
-    X, Y = np.full(frames, rng.uniform(.40, .60), np.float32), np.full(frames, rng.uniform(.40, .60), np.float32)
+    z = {'': .5, 'big': .7, 'small': .3}[size] if place is None else .4
+    X, Y = np.full(frames, .5, np.float32), np.full(frames, .5, np.float32)
     Z, R = np.full(frames, z, np.float32), np.zeros(frames, np.float32)
-    speed, span = rng.uniform(.016, .024), 1 + z
+    speed, span, turn = .02, 1 + z, rng.random() * 2 * math.pi
     if motion in ('right', 'left', 'down', 'up'):  # leaves on one side, comes back on the other
         p = (rng.uniform(.15, .5) + z / 2 + speed * t) % span - z / 2
         if motion in ('right', 'left'):
@@ -375,24 +377,23 @@ def track(motion, frames, rng, size='', speed='', place=None):
         else:
             Y = p if motion == 'down' else 1 - p
     elif motion == 'bounce':
-        Y = .70 - .38 * np.abs(np.sin(rng.random() * math.pi + t * speed * 6))
+        Y = .70 - .38 * np.abs(np.sin(turn / 2 + t * speed * 6))
     elif motion == 'spin':
         R = rng.uniform(-.6, .6) + t * speed * 8
     elif motion in ('grow', 'shrink'):  # slowly to the end, then quickly back, and again
-        phase = (rng.uniform(0, .2) + t / rng.uniform(64, 90)) % 1
+        phase = (rng.uniform(0, .2) + t / 76) % 1
         k = np.where(phase < .88, phase / .88, .5 + .5 * np.cos((phase - .88) / .12 * math.pi))
         Z = .26 + .56 * (k if motion == 'grow' else 1 - k)
-        X[:], Y[:] = rng.uniform(.46, .54), rng.uniform(.46, .54)
     elif motion == 'pulse':
-        Z = z * (.9 + .22 * np.sin(rng.random() * 2 * math.pi + t * speed * 20))
+        Z = z * (.9 + .22 * np.sin(turn + t * speed * 20))
     elif motion == 'swing':
-        a = rng.random() * 2 * math.pi + t * speed * 8
+        a = turn + t * speed * 8
         X, R = X + .17 * np.sin(a), -.35 * np.sin(a)
     elif motion == 'circle':
-        a = rng.random() * 2 * math.pi + t * speed * 7
+        a = turn + t * speed * 7
         X, Y = .5 + .22 * np.cos(a), .5 + .22 * np.sin(a)
-    if place is not None:  # at most its own half
-        X = X - X.mean() + (.26, .74)[place] if motion != 'swing' else (X - X.mean()) * .3 + (.26, .74)[place]
+    if place is not None:  # each in its own half
+        X = (X - .5) * .3 + (.26, .74)[place]
     return X.astype(np.float32), Y.astype(np.float32), Z.astype(np.float32), R.astype(np.float32)
 
 
@@ -447,8 +448,8 @@ def compose(rng, scenes, frames, spec=None):
     other = more.get('other')
     way = track('still' if motion == 'act' else motion, frames, rng, more.get('size', ''), more.get('speed', ''), 0 if other else None)
     paste(video, mask, obj, *way, act=rng.randrange(48) if motion == 'act' else None)
-    if other:
-        paste(video, mask, other, *track(motion, frames, rng, place=1))
+    if other:  # moves alike, in the other half
+        paste(video, mask, other, way[0] + np.float32(.48), *way[1:])
     return video, mask, (obj, motion, back, more), way
 
 
