@@ -20,7 +20,7 @@ typedef struct {
 struct KlText {
   PangoLayout *layout;
   char *string;
-  double size, width, height, box; /* box: the width it was set in, 0 none */
+  double size, tracking, width, height, box; /* box: the width it was set in, 0 none */
   bool rtl, broken;
   GArray *lines; /* Line */
 };
@@ -199,6 +199,7 @@ static KlText *set(const KlTextStyle *s, const char *string, double size, double
   KlText *t = g_new0(KlText, 1);
   t->string = g_strdup(string);
   t->size = size;
+  t->tracking = s->tracking * size;
   t->box = width;
   t->broken = anywhere;
   t->lines = g_array_new(FALSE, FALSE, sizeof(Line));
@@ -304,6 +305,9 @@ double kl_text_word_width(const KlTextStyle *s, const char *text) {
 
 double kl_text_size(const KlText *t) {
   return t->size;
+}
+double kl_text_tracking(const KlText *t) {
+  return t->tracking;
 }
 double kl_text_box_height(const KlText *t) {
   return t->height;

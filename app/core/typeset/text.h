@@ -69,6 +69,7 @@ bool kl_text_fits(const KlText *t, double width, double height); /* 0: any */
 bool kl_text_is_rtl(const KlText *t);        /* the first paragraph runs from right to left */
 bool kl_text_broken(const KlText *t);        /* a word had to be broken anywhere */
 const char *kl_text_string(const KlText *t); /* what is shown: valid UTF-8, control characters replaced */
+double kl_text_tracking(const KlText *t);    /* pixels added between letters */
 size_t kl_text_lines(const KlText *t);
 KlTextLine kl_text_line(const KlText *t, size_t i);
 /* PangoLayoutLine of line i, for drawing; valid as long as t. */
