@@ -52,6 +52,7 @@ extern KlCancel cli_cancel; /* fired by the first SIGINT or SIGTERM; the second 
 int cli_render(char **argv);
 int cli_export(char **argv);
 int cli_layout(char **argv);
+int cli_infographic(char **argv); /* kinoloom render infographic */
 int cli_models(char **argv);
 int cli_probe(char **argv);
 int cli_devices(char **argv);

@@ -59,6 +59,7 @@ static const CliOption options[] = {
 
 static void print_help(void) {
   fputs("Usage: kinoloom render text-to-video --prompt TEXT [OPTION]...\n"
+        "       kinoloom render infographic BRIEF [OPTION]...    (its own --help)\n"
         "       kinoloom render JOB.json [OPTION]...\n"
         "       kinoloom render EARLIER-OUTPUT.mp4 -o AGAIN.mp4 [OPTION]...\n"
         "       kinoloom render --resume -o OUTPUT\n"
@@ -146,14 +147,14 @@ static bool take_word(Asked *a, GPtrArray *words, char **source, GError **error)
         (char *)words->pdata[1]);
   if (words->len == 0) {
     if (a->resume && a->output) return true;
-    return kl_gfail(error, KL_ERROR_USAGE, "say what to make: text-to-video, or a job file");
+    return kl_gfail(error, KL_ERROR_USAGE, "say what to make: text-to-video, infographic, or a job file");
   }
   const char *w = words->pdata[0];
   if (!strcmp(w, "text-to-video")) return kl_job_set(a->job, "task", w, error);
   if (!g_file_test(w, G_FILE_TEST_EXISTS) && !strchr(w, '/') && !strchr(w, '.')) {
     g_autofree char *shown = g_utf8_make_valid(w, -1);
     return kl_gfail(error, KL_ERROR_USAGE,
-                    "there is no task '%.60s': it is text-to-video, or the name of a job file", shown);
+                    "there is no task '%.60s': it is text-to-video, infographic, or the name of a job file", shown);
   }
   *source = g_strdup(w);
   return true;
@@ -237,6 +238,7 @@ out:
 }
 
 int cli_render(char **argv) {
+  if (argv[0] && !strcmp(argv[0], "infographic")) return cli_infographic(argv + 1);
   g_autoptr(GError) e = NULL;
   g_autoptr(GPtrArray) words = g_ptr_array_new();
   Asked a = {.job = kl_job_new()};

@@ -60,6 +60,11 @@ bool kl_infographic_plan(const KlInfographicOptions *o, KlInfographicPlan *out, 
 bool kl_infographic_run(const KlInfographicOptions *o, KlInfographicResult *out, GError **error);
 void kl_infographic_result_clear(KlInfographicResult *r);
 
+/* A new seed for the pictures; to resume: that of the unfinished render of the output, if there is one. */
+guint64 kl_infographic_seed(const char *output, bool resume);
+/* Whether any picture is to be made by a model. */
+bool kl_infographic_generates(const KlBrief *b, const KlLayout *l);
+
 /* Everything the bytes depend on, as JSON in one line: what outputs carry. A new string. */
 char *kl_infographic_job(const KlInfographicOptions *o);
 /* Whether the JSON is such a job; then brief, layout and the settings inside (any may be NULL), owned by the
