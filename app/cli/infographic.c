@@ -1,7 +1,7 @@
 /* kinoloom render infographic: from a brief to a file. */
+#include "app/core/typeset/infographic.h"
 #include "app/cli/render.h"
 #include "app/core/typeset/block.h"
-#include "app/core/typeset/infographic.h"
 #include "app/core/typeset/metadata.h"
 #include "app/core/typeset/picture_model.h"
 
@@ -58,7 +58,8 @@ static const CliOption options[] = {
 static void print_help(void) {
   fputs("Usage: kinoloom render infographic BRIEF [-o FILE] [OPTION]...\n"
         "       kinoloom render infographic EARLIER-OUTPUT.png -o AGAIN.svg [OPTION]...\n"
-        "Makes an infographic, slide, poster or animated card from a brief (JSON or Markdown; - reads standard\n"
+        "Makes an infographic, slide, poster or animated card from a brief (JSON or Markdown; - reads "
+        "standard\n"
         "input). Words are typeset, charts drawn, pictures generated; whatever does not fit is said.\n\n"
         "Options:\n",
         stdout);
@@ -68,9 +69,11 @@ static void print_help(void) {
         "  kinoloom render infographic brief.md --preset square --scale 2 -o card.png\n"
         "  kinoloom render infographic brief.json --candidate 3 -o page.svg\n"
         "  kinoloom render infographic brief.md --preset story -t 8 -o story.mp4\n"
-        "  kinoloom layout brief.md -o layout.json; kinoloom render infographic brief.md --layout layout.json -o a.png\n"
+        "  kinoloom layout brief.md -o layout.json; kinoloom render infographic brief.md --layout "
+        "layout.json -o a.png\n"
         "  kinoloom render infographic poster.pdf -o poster.png\n"
-        "\nThe brief's form is told by `kinoloom layout --schema`. stdout carries the path of the output (with --json "
+        "\nThe brief's form is told by `kinoloom layout --schema`. stdout carries the path of the output "
+        "(with --json "
         "an\nobject, with -o - the bytes), everything else goes to stderr.\n",
         stdout);
 }
@@ -85,7 +88,8 @@ static bool number(const char *text, double least, double most, double *out, GEr
 static bool whole(const char *text, gint64 least, gint64 most, gint64 *out, GError **error) {
   if (g_ascii_string_to_signed(text, 10, least, most, out, NULL)) return true;
   return kl_gfail(error, KL_ERROR_USAGE,
-                  "'%.60s' is not a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, text, least, most);
+                  "'%.60s' is not a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, text, least,
+                  most);
 }
 
 static bool set_progress(Asked *a, const char *text, GError **error) {
@@ -125,8 +129,11 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
   const struct {
     const char *name;
     const char **text;
-  } texts[] = {{"output", &a->output},       {"layout", &a->layout}, {"preset", &a->preset},
-               {"container", &a->container}, {"codec", &a->codec}};
+  } texts[] = {{"output", &a->output},
+               {"layout", &a->layout},
+               {"preset", &a->preset},
+               {"container", &a->container},
+               {"codec", &a->codec}};
   for (size_t i = 0; i < G_N_ELEMENTS(flags); i++)
     if (!strcmp(n, flags[i].name)) {
       *flags[i].flag = true;
@@ -177,12 +184,14 @@ static bool choose_layout(const Asked *a, const KlBrief *b, KlLayout **layout, G
   KlBlockMeasure *m = kl_block_measure_new(b);
   KlMeasure measure = kl_block_measure(m);
   gint64 wanted = MAX(a->candidate, 1);
-  KlLayoutOptions how = {.candidates = (int)MAX(12, wanted), .seed = a->layout_seed, .measure = &measure, .cancel = &cli_cancel};
+  KlLayoutOptions how = {
+      .candidates = (int)MAX(12, wanted), .seed = a->layout_seed, .measure = &measure, .cancel = &cli_cancel};
   g_autoptr(GPtrArray) all = kl_layout_candidates(b, &how, error);
   kl_block_measure_free(m);
   if (!all) return false;
   if (wanted > all->len)
-    return kl_gfail(error, KL_ERROR_USAGE, "there are %u candidates, and no number %" G_GINT64_FORMAT, all->len, wanted);
+    return kl_gfail(error, KL_ERROR_USAGE, "there are %u candidates, and no number %" G_GINT64_FORMAT,
+                    all->len, wanted);
   *layout = kl_layout_copy(all->pdata[wanted - 1]);
   return true;
 }
@@ -199,16 +208,20 @@ static char *default_output(const char *source) {
 static void report_plan(const KlInfographicPlan *p, const KlLayout *l, bool json) {
   double length = (double)p->frames * p->fps_den / p->fps_num;
   if (json) {
-    cli_print_json(json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:f, s:s, s:I, s:f}", "format", p->format, "width",
-                             p->width, "height", p->height, "elements", (int)p->elements, "texts", (int)p->texts, "charts",
-                             (int)p->charts, "pictures_generated", (int)p->generated, "pictures_given", (int)p->given, "frames",
-                             (json_int_t)p->frames, "fps", (double)p->fps_num / p->fps_den, "layout",
-                             l->exemplar ? l->exemplar : "", "peak_bytes", (json_int_t)p->peak_bytes, "seconds", p->seconds));
+    cli_print_json(json_pack(
+        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:f, s:s, s:I, s:f}", "format", p->format, "width",
+        p->width, "height", p->height, "elements", (int)p->elements, "texts", (int)p->texts, "charts",
+        (int)p->charts, "pictures_generated", (int)p->generated, "pictures_given", (int)p->given, "frames",
+        (json_int_t)p->frames, "fps", (double)p->fps_num / p->fps_den, "layout",
+        l->exemplar ? l->exemplar : "", "peak_bytes", (json_int_t)p->peak_bytes, "seconds", p->seconds));
     return;
   }
-  g_autofree char *peak = kl_bytes_text(p->peak_bytes), *time = kl_seconds_text(p->seconds), *long_ = kl_seconds_text(length);
+  g_autofree char *peak = kl_bytes_text(p->peak_bytes), *time = kl_seconds_text(p->seconds),
+                  *long_ = kl_seconds_text(length);
   printf("output     %s, %dx%d\n", p->format, p->width, p->height);
-  if (p->frames > 1) printf("frames     %" G_GINT64_FORMAT " at %d/%d a second: %s\n", p->frames, p->fps_num, p->fps_den, long_);
+  if (p->frames > 1)
+    printf("frames     %" G_GINT64_FORMAT " at %d/%d a second: %s\n", p->frames, p->fps_num, p->fps_den,
+           long_);
   printf("elements   %u, of which %u texts, %u charts\n", p->elements, p->texts, p->charts);
   printf("pictures   %u to be made, %u from files\n", p->generated, p->given);
   printf("layout     %s\n", l->exemplar ? l->exemplar : "given");
@@ -217,16 +230,18 @@ static void report_plan(const KlInfographicPlan *p, const KlLayout *l, bool json
 }
 
 static void report_result(const KlInfographicResult *r, const char *job, bool json) {
-  g_autofree char *time = kl_seconds_text(r->seconds), *peak = kl_bytes_text(r->peak_bytes), *path = g_utf8_make_valid(r->output, -1);
+  g_autofree char *time = kl_seconds_text(r->seconds), *peak = kl_bytes_text(r->peak_bytes),
+                  *path = g_utf8_make_valid(r->output, -1);
   if (r->already_finished)
     cli_note("nothing to resume: this render is finished");
   else
     cli_note("done in %s, at most %s of memory", time, peak);
   if (json)
-    cli_print_json(json_pack("{s:s, s:b, s:I, s:I, s:o, s:f, s:I, s:o}", "output", path, "already_finished",
-                             (int)r->already_finished, "bytes", (json_int_t)r->bytes, "frames", (json_int_t)r->frames,
-                             "resumed_from", r->resumed_from >= 0 ? json_integer(r->resumed_from) : json_null(), "seconds",
-                             r->seconds, "peak_bytes", (json_int_t)r->peak_bytes, "job", json_loads(job, 0, NULL)));
+    cli_print_json(json_pack(
+        "{s:s, s:b, s:I, s:I, s:o, s:f, s:I, s:o}", "output", path, "already_finished",
+        (int)r->already_finished, "bytes", (json_int_t)r->bytes, "frames", (json_int_t)r->frames,
+        "resumed_from", r->resumed_from >= 0 ? json_integer(r->resumed_from) : json_null(), "seconds",
+        r->seconds, "peak_bytes", (json_int_t)r->peak_bytes, "job", json_loads(job, 0, NULL)));
   else if (strcmp(r->output, "-"))
     puts(r->output);
 }
@@ -239,7 +254,8 @@ static void on_word(void *user, const char *word) {
 /* ---- all together ---- */
 
 static bool run(Asked *a, const char *source, GError **error) {
-  KlInfographicOptions o = {.crf = a->crf, .overwrite = a->yes, .resume = a->resume, .provenance = !a->no_provenance};
+  KlInfographicOptions o = {
+      .crf = a->crf, .overwrite = a->yes, .resume = a->resume, .provenance = !a->no_provenance};
   KlInfographicResult result = {0};
   CliReport report = {g_ptr_array_new_with_free_func(g_free), NULL};
   KlPictureModel *model = NULL;

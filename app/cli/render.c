@@ -154,7 +154,8 @@ static bool take_word(Asked *a, GPtrArray *words, char **source, GError **error)
   if (!g_file_test(w, G_FILE_TEST_EXISTS) && !strchr(w, '/') && !strchr(w, '.')) {
     g_autofree char *shown = g_utf8_make_valid(w, -1);
     return kl_gfail(error, KL_ERROR_USAGE,
-                    "there is no task '%.60s': it is text-to-video, infographic, or the name of a job file", shown);
+                    "there is no task '%.60s': it is text-to-video, infographic, or the name of a job file",
+                    shown);
   }
   *source = g_strdup(w);
   return true;

@@ -44,7 +44,7 @@ static double put(Setting *s, const KlTextStyle *t, const char *text, double lef
   if (lines) *lines += (int)kl_text_lines(set);
   if (s->least) need(s, (s->b->width - width) + kl_text_word_width(t, text));
   if (s->g) {
-    KlShape *shape = kl_shape_text(s->g, set, s->x + left, s->y + y, width, colour);
+    KlShape *shape = kl_scene_text(s->g, set, s->x + left, s->y + y, width, colour);
     shape->role = role;
   } else {
     kl_text_free(set);
@@ -100,11 +100,11 @@ static void list(Setting *s) {
         m.align = it->rtl ? KL_TEXT_END : KL_TEXT_START;
         m.weight = 700;
         KlText *set = kl_text_new(&m, mark, indent);
-        kl_shape_text(s->g, set, s->x + (it->rtl ? s->b->width - indent : 0),
+        kl_scene_text(s->g, set, s->x + (it->rtl ? s->b->width - indent : 0),
                       s->y + base - kl_text_line(set, 0).baseline, indent, s->inks->accent);
       } else {
         double r = 0.15 * px, cx = it->rtl ? edge - r - 0.1 * px : r + 0.1 * px;
-        kl_shape_circle(s->g, s->x + cx, s->y + base - 0.35 * px, r, s->inks->accent);
+        kl_scene_circle(s->g, s->x + cx, s->y + base - 0.35 * px, r, s->inks->accent);
       }
     }
     y += h;
@@ -128,10 +128,10 @@ static void quote(Setting *s) {
     y += put(s, &t, author, left, y, s->b->width - indent, s->g ? s->inks->muted : 0, "P", NULL);
   }
   if (s->g && centred)
-    kl_shape_rect(s->g, (KlBox){s->x + s->b->width / 2 - 1.1 * px, s->y, 2.2 * px, BAR * px}, BAR * px / 2,
+    kl_scene_rect(s->g, (KlBox){s->x + s->b->width / 2 - 1.1 * px, s->y, 2.2 * px, BAR * px}, BAR * px / 2,
                   s->inks->accent, 1);
   else if (s->g)
-    kl_shape_rect(s->g, (KlBox){s->x + (it->rtl ? s->b->width - BAR * px : 0), s->y, BAR * px, y},
+    kl_scene_rect(s->g, (KlBox){s->x + (it->rtl ? s->b->width - BAR * px : 0), s->y, BAR * px, y},
                   BAR * px / 2, s->inks->accent, 1);
   s->size.height = y;
 }

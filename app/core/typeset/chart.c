@@ -51,7 +51,7 @@ KlText *chart_label(Chart *k, KlVoice part, const char *text, double x, double y
   kl_text_free(probe);
   KlText *t = kl_text_new(&s, text, width);
   double w = width > 0 ? width : kl_text_box_width(t);
-  kl_shape_text(k->g, t, a == AT_LEFT ? x : a == AT_RIGHT ? x - w : x - w / 2, y, w, colour);
+  kl_scene_text(k->g, t, a == AT_LEFT ? x : a == AT_RIGHT ? x - w : x - w / 2, y, w, colour);
   return t;
 }
 
@@ -69,7 +69,7 @@ bool chart_legend(Chart *k) {
     if (w > k->box.w) return false;
     if (x > 0 && x + w > k->box.w) x = 0, y += 1.6 * k->px;
     double left = k->rtl ? k->box.x + k->box.w - x : k->box.x + x, mid = k->box.y + y + 0.5 * k->px;
-    kl_shape_circle(k->g, k->rtl ? left - dot : left + dot, mid, dot, k->inks->series[i]);
+    kl_scene_circle(k->g, k->rtl ? left - dot : left + dot, mid, dot, k->inks->series[i]);
     chart_label_mid(k, KL_VOICE_LABEL, k->c->names[i], k->rtl ? left - 2 * dot - gap : left + 2 * dot + gap,
                     mid, k->rtl ? AT_RIGHT : AT_LEFT, k->inks->text);
     x += w + between;

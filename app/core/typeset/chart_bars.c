@@ -32,7 +32,7 @@ static Extent extent_of(const Chart *k) {
 /* A bar from the zero line, its far corners round. */
 static void bar_across(Chart *k, double zero, double end, double y, double thick, guint32 colour) {
   double x = MIN(zero, end), w = MAX(fabs(end - zero), 1.5);
-  kl_shape_rect(k->g, (KlBox){x, y, w, thick}, MIN(thick * 0.22, 0.35 * k->px), colour, 1);
+  kl_scene_rect(k->g, (KlBox){x, y, w, thick}, MIN(thick * 0.22, 0.35 * k->px), colour, 1);
 }
 
 static bool lying(Chart *k, const Extent *e) {
@@ -78,7 +78,7 @@ static bool lying(Chart *k, const Extent *e) {
 
 static void bar_up(Chart *k, double x, double zero, double end, double wide, guint32 colour) {
   double y = MIN(zero, end), h = MAX(fabs(end - zero), 1.5), r = MIN(MIN(wide * 0.18, 0.4 * k->px), h);
-  KlShape *s = kl_shape_path(k->g, colour, 1, 0, 0);
+  KlShape *s = kl_scene_path(k->g, colour, 1, 0, 0);
   if (end <= zero) { /* round at the end, square on the line */
     kl_path_move(s, x, y + h);
     kl_path_arc(s, x + r, y + r, r, G_PI, 1.5 * G_PI);
@@ -150,7 +150,7 @@ static bool standing(Chart *k, const Extent *e) {
   for (int i = 0; i < ticks; i++) {
     double v = first + i * step, y = zero - v * unit;
     g_autofree char *n = chart_number(k, fabs(v) < step * 1e-6 ? 0 : v);
-    kl_shape_line(k->g, left, y, left + width, y, k->inks->grid, MAX(1, px * 0.06));
+    kl_scene_line(k->g, left, y, left + width, y, k->inks->grid, MAX(1, px * 0.06));
     chart_label_mid(k, KL_VOICE_LABEL, n, left - 0.7 * px, y, AT_RIGHT, k->inks->muted);
   }
   for (guint r = 0; r < rows; r++)
@@ -165,7 +165,7 @@ static bool standing(Chart *k, const Extent *e) {
         chart_label_mid(k, KL_VOICE_STRONG, n, x + each * (series > 1 ? 0.45 : 0.5),
                         v < 0 ? end + 0.85 * px : end - 0.8 * px, AT_CENTRE, k->inks->text);
     }
-  kl_shape_line(k->g, left, zero, left + width, zero, k->inks->muted, MAX(1, px * 0.09));
+  kl_scene_line(k->g, left, zero, left + width, zero, k->inks->muted, MAX(1, px * 0.09));
   foot(k, slot, left, top + plot + bottom + 0.55 * px, true);
   return true;
 }

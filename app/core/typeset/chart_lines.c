@@ -37,21 +37,21 @@ static void range_of(const Chart *k, double *low, double *high) {
 static void stretch(Chart *k, const Plot *p, guint series, guint from, guint to, guint32 colour) {
   if (k->c->kind == KL_CHART_AREA && to > from) {
     double base = py_of(p, CLAMP(0, p->low, p->high));
-    KlShape *a = kl_shape_path(k->g, colour, k->c->series > 1 ? 0.16 : 0.22, 0, 0);
+    KlShape *a = kl_scene_path(k->g, colour, k->c->series > 1 ? 0.16 : 0.22, 0, 0);
     kl_path_move(a, px_of(p, k, from), base);
     for (guint r = from; r <= to; r++) kl_path_line(a, px_of(p, k, r), py_of(p, chart_value(k, r, series)));
     kl_path_line(a, px_of(p, k, to), base);
     kl_path_close(a);
   }
   if (to > from) {
-    KlShape *l = kl_shape_path(k->g, 0, 0, colour, MAX(1.5, k->px * 0.17));
+    KlShape *l = kl_scene_path(k->g, 0, 0, colour, MAX(1.5, k->px * 0.17));
     for (guint r = from; r <= to; r++) kl_path_line(l, px_of(p, k, r), py_of(p, chart_value(k, r, series)));
   }
   for (guint r = from; r <= to; r++) /* few points are marked, and one that stands alone must be */
     if (k->c->rows <= 12 || to == from) {
       double x = px_of(p, k, r), y = py_of(p, chart_value(k, r, series)), size = k->px * 0.26;
-      kl_shape_circle(k->g, x, y, size + k->px * 0.1, k->inks->ground);
-      kl_shape_circle(k->g, x, y, size, colour);
+      kl_scene_circle(k->g, x, y, size + k->px * 0.1, k->inks->ground);
+      kl_scene_circle(k->g, x, y, size, colour);
     }
 }
 
@@ -158,7 +158,7 @@ bool chart_lines(Chart *k) {
     double v = first + i * step, y = py_of(&p, v);
     g_autofree char *n = chart_number(k, fabs(v) < step * 1e-6 ? 0 : v);
     bool zero = fabs(v) < step * 1e-6;
-    kl_shape_line(k->g, p.left, y, p.right, y, zero ? k->inks->muted : k->inks->grid,
+    kl_scene_line(k->g, p.left, y, p.right, y, zero ? k->inks->muted : k->inks->grid,
                   MAX(1, px * (zero ? 0.09 : 0.06)));
     chart_label_mid(k, KL_VOICE_LABEL, n, p.left - 0.8 * px, y, AT_RIGHT, k->inks->muted);
   }

@@ -14,7 +14,7 @@ static void ring(Chart *k, double cx, double cy, double radius, double sum) {
     double v = chart_value(k, r, 0);
     if (isnan(v) || v <= 0) continue;
     double part = v / sum * 2 * G_PI, a = at + MIN(gap / 2, part / 3), b = at + part - MIN(gap / 2, part / 3);
-    KlShape *s = kl_shape_path(k->g, k->inks->series[r % KL_CHART_COLOURS], 1, 0, 0);
+    KlShape *s = kl_scene_path(k->g, k->inks->series[r % KL_CHART_COLOURS], 1, 0, 0);
     kl_path_arc(s, cx, cy, radius, a, b);
     kl_path_arc(s, cx, cy, radius * RING, b, a);
     kl_path_close(s);
@@ -35,7 +35,7 @@ static void ring(Chart *k, double cx, double cy, double radius, double sum) {
                              n, radius * RING * 1.6, 0, NULL);
   if (!text) return;
   KlTextLine line = kl_text_line(text, 0);
-  kl_shape_text(k->g, text, cx - radius * RING * 0.8, cy + 0.36 * kl_text_size(text) - line.baseline,
+  kl_scene_text(k->g, text, cx - radius * RING * 0.8, cy + 0.36 * kl_text_size(text) - line.baseline,
                 radius * RING * 1.6, k->inks->text);
 }
 
@@ -70,7 +70,7 @@ bool chart_pie(Chart *k) {
   for (guint r = 0; r < rows; r++) {
     double mid = top + (r + 0.5) * ROW * px, edge = k->rtl ? left + list_w : left, sign = k->rtl ? -1 : 1;
     Anchor near = k->rtl ? AT_RIGHT : AT_LEFT, far = k->rtl ? AT_LEFT : AT_RIGHT;
-    kl_shape_circle(k->g, edge + sign * dot, mid, dot, k->inks->series[r % KL_CHART_COLOURS]);
+    kl_scene_circle(k->g, edge + sign * dot, mid, dot, k->inks->series[r % KL_CHART_COLOURS]);
     edge += sign * (2 * dot + 0.6 * px);
     chart_label_mid(k, KL_VOICE_STRONG, shares[r], edge + sign * number, mid, far, k->inks->text);
     edge += sign * (number + 0.7 * px);
@@ -104,11 +104,11 @@ static bool down(Chart *k) {
   double sign = k->rtl ? -1 : 1, edge = k->rtl ? k->box.x + k->box.w : k->box.x;
   double x = edge + sign * (dates + rail / 2),
          line_end = y + need - heights[rows - 1] + gap * (rows - 1) + 0.4 * px;
-  if (rows > 1) kl_shape_line(k->g, x, y + 0.4 * px, x, line_end, k->inks->grid, MAX(1.5, 0.12 * px));
+  if (rows > 1) kl_scene_line(k->g, x, y + 0.4 * px, x, line_end, k->inks->grid, MAX(1.5, 0.12 * px));
   for (guint r = 0; r < rows; r++) {
     double mid = y + 0.4 * px;
-    kl_shape_circle(k->g, x, mid, dot + 0.16 * px, k->inks->ground);
-    kl_shape_circle(k->g, x, mid, dot, k->inks->series[0]);
+    kl_scene_circle(k->g, x, mid, dot + 0.16 * px, k->inks->ground);
+    kl_scene_circle(k->g, x, mid, dot, k->inks->series[0]);
     chart_label_mid(k, KL_VOICE_STRONG, k->c->labels[r], edge + sign * dates, mid,
                     k->rtl ? AT_LEFT : AT_RIGHT, k->inks->text);
     chart_label(k, KL_VOICE_BODY, k->c->texts[r], k->rtl ? x - rail / 2 : x + rail / 2, y,
@@ -131,12 +131,12 @@ static bool along(Chart *k) {
   double head = 3.2 * px, y = k->box.y + MAX(0, (k->box.h - head - most) / 3);
   if (head + most > k->box.h) return false;
   double rail = y + 2.1 * px, from = k->box.x + dot, to = k->box.x + k->box.w;
-  kl_shape_line(k->g, from, rail, to, rail, k->inks->grid, MAX(1.5, 0.12 * px));
+  kl_scene_line(k->g, from, rail, to, rail, k->inks->grid, MAX(1.5, 0.12 * px));
   for (guint r = 0; r < rows; r++) {
     double left = k->rtl ? k->box.x + k->box.w - r * slot : k->box.x + r * slot, sign = k->rtl ? -1 : 1;
     Anchor a = k->rtl ? AT_RIGHT : AT_LEFT;
-    kl_shape_circle(k->g, left + sign * dot, rail, dot + 0.16 * px, k->inks->ground);
-    kl_shape_circle(k->g, left + sign * dot, rail, dot, k->inks->series[0]);
+    kl_scene_circle(k->g, left + sign * dot, rail, dot + 0.16 * px, k->inks->ground);
+    kl_scene_circle(k->g, left + sign * dot, rail, dot, k->inks->series[0]);
     chart_label(k, KL_VOICE_STRONG, k->c->labels[r], left, y, a, 0, k->inks->text);
     chart_label(k, KL_VOICE_BODY, k->c->texts[r], left, y + head, a, width, k->inks->text);
   }

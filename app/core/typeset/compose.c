@@ -99,7 +99,7 @@ static bool icon(Compose *c, const KlElement *e, const KlBriefItem *item, KlGrou
   kl_rgb_readable(ink, ground, ground, 3, &ink);
   bool end = c->brief->direction == KL_DIR_RTL ? e->align == KL_ALIGN_START : e->align == KL_ALIGN_END;
   double x = e->align == KL_ALIGN_CENTRE ? (in.w - side) / 2 : end ? in.w - side : 0;
-  kl_shape_icon(g, (KlBox){in.x + x, in.y + shift(e->valign, in.h - side), side, side}, svg, ink);
+  kl_scene_icon(g, (KlBox){in.x + x, in.y + shift(e->valign, in.h - side), side, side}, svg, ink);
   g->alt = g_strdup(item->alt);
   return true;
 }
@@ -109,13 +109,13 @@ static void image(KlGroup *g, KlBox box, double radius, const KlPixels *p, bool 
   KlBox crop = kl_picture_crop(p, box.w, box.h);
   double kept = crop.w * crop.h / ((double)p->width * p->height);
   if (!given || kept >= 1 - LOST) {
-    kl_shape_image(g, box, radius, p, crop);
+    kl_scene_image(g, box, radius, p, crop);
     return;
   }
   double k = MIN(box.w / p->width, box.h / p->height), w = p->width * k, h = p->height * k;
   guint32 border = ((guint32)p->rgb[0] << 16) | ((guint32)p->rgb[1] << 8) | p->rgb[2];
-  kl_shape_rect(g, box, radius, border, 1);
-  kl_shape_image(g, (KlBox){box.x + (box.w - w) / 2, box.y + (box.h - h) / 2, w, h}, 0, p,
+  kl_scene_rect(g, box, radius, border, 1);
+  kl_scene_image(g, (KlBox){box.x + (box.w - w) / 2, box.y + (box.h - h) / 2, w, h}, 0, p,
                  (KlBox){0, 0, p->width, p->height});
 }
 
@@ -133,13 +133,13 @@ static bool picture(Compose *c, const KlElement *e, const KlBriefItem *item, KlG
     KlText *t = kl_text_fit(&s, item->label, box.w, box.h * 0.4, NULL);
     if (!t) return kl_gfail(error, KL_ERROR_INPUT, "the caption of \"%s\" does not fit under it", e->id);
     double h = kl_text_box_height(t), gap = 0.55 * px;
-    kl_shape_text(g, t, box.x, box.y + box.h - h, box.w, c->brief->palette.rgb[KL_COLOUR_MUTED]);
+    kl_scene_text(g, t, box.x, box.y + box.h - h, box.w, c->brief->palette.rgb[KL_COLOUR_MUTED]);
     box.h -= h + gap;
   }
   if (p)
     image(g, box, e->radius, p, item->image && !*(item->text ? item->text : ""));
   else
-    kl_shape_rect(g, box, e->radius,
+    kl_scene_rect(g, box, e->radius,
                   kl_rgb_mix(ground_of(c, e), c->brief->palette.rgb[KL_COLOUR_MUTED], 0.25), 1);
   g->alt = g_strdup(item->alt ? item->alt : item->label && *item->label ? item->label : item->text);
   return true;
@@ -151,7 +151,7 @@ static bool element(Compose *c, const KlElement *e, int order, GError **error) {
   bool ground = e->type == KL_EL_BACKGROUND;
   KlBox box = ground ? (KlBox){0, 0, c->layout->width, c->layout->height} : e->box;
   if (ground || e->fill != KL_COLOUR_NONE)
-    kl_shape_rect(g, box, ground ? 0 : e->radius, colour(c, e->fill, KL_COLOUR_BACKGROUND), 1);
+    kl_scene_rect(g, box, ground ? 0 : e->radius, colour(c, e->fill, KL_COLOUR_BACKGROUND), 1);
   if (!item) return true;
   if (kl_element_is_text(e->type)) return words(c, e, item, g, error);
   if (e->type == KL_EL_CHART) return chart(c, e, item, g, error);
@@ -196,7 +196,7 @@ KlScene *kl_compose(const KlBrief *b, const KlLayout *l, GHashTable *pictures, G
   KlBox all = {0, 0, l->width, l->height};
   if (!n || order[0].e->type != KL_EL_BACKGROUND) {
     KlGroup *g = kl_scene_group(c.scene, "background", KL_EL_BACKGROUND, -1, all);
-    kl_shape_rect(g, all, 0, b->palette.rgb[KL_COLOUR_BACKGROUND], 1);
+    kl_scene_rect(g, all, 0, b->palette.rgb[KL_COLOUR_BACKGROUND], 1);
   }
   for (guint i = 0; ok && i < n; i++) ok = element(&c, order[i].e, order[i].order, error);
   kl_fonts_free(c.fonts);

@@ -122,7 +122,7 @@ static void put_panel(Probe *p, KlGroup *g, guint at, bool moving) {
     guint32 ink = p->palette->rgb[KL_COLOUR_TEXT];
     if (kl_rgb_contrast(ink, first->fill) >= KL_CONTRAST_LEAST) ground = ink;
   }
-  KlShape *panel = kl_shape_rect(g, (KlBox){x0, y0, x1 - x0, y1 - y0}, pad * 0.7, ground, 1);
+  KlShape *panel = kl_scene_rect(g, (KlBox){x0, y0, x1 - x0, y1 - y0}, pad * 0.7, ground, 1);
   g_ptr_array_steal_index(g->shapes, g->shapes->len - 1);
   g_ptr_array_insert(g->shapes, (int)at, panel);
   /* as much of the picture as can be is left to be seen */

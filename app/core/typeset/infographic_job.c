@@ -83,9 +83,11 @@ bool kl_infographic_parse(const char *json, const char *where, KlBrief **brief, 
 
 guint64 kl_infographic_seed(const char *output, bool resume) {
   g_autofree char *path = kl_ledger_path(output);
-  g_autoptr(KlLedger) ledger = resume && g_file_test(path, G_FILE_TEST_EXISTS) ? kl_ledger_open(path, NULL) : NULL;
+  g_autoptr(KlLedger) ledger =
+      resume && g_file_test(path, G_FILE_TEST_EXISTS) ? kl_ledger_open(path, NULL) : NULL;
   KlInfographicOptions then = {0};
-  if (ledger && kl_infographic_parse(kl_ledger_job(ledger)->spec, "the ledger", NULL, NULL, &then, NULL)) return then.seed;
+  if (ledger && kl_infographic_parse(kl_ledger_job(ledger)->spec, "the ledger", NULL, NULL, &then, NULL))
+    return then.seed;
   return g_random_int(); /* 32 bits: easy to say and to type */
 }
 
@@ -93,7 +95,9 @@ bool kl_infographic_generates(const KlBrief *b, const KlLayout *l) {
   for (guint i = 0; i < l->elements->len; i++) {
     const KlElement *e = l->elements->pdata[i];
     const KlBriefItem *it = e->item ? kl_brief_item(b, e->item) : NULL;
-    if (it && (e->type == KL_EL_PICTURE || e->type == KL_EL_BACKGROUND) && !it->image && it->text && *it->text) return true;
+    if (it && (e->type == KL_EL_PICTURE || e->type == KL_EL_BACKGROUND) && !it->image && it->text &&
+        *it->text)
+      return true;
   }
   return false;
 }

@@ -48,14 +48,16 @@ static void paint_path(cairo_t *c, const KlShape *s) {
   cairo_new_path(c);
 }
 
-static void paint_text(cairo_t *c, const KlShape *s) {
+void kl_paint_line(cairo_t *c, const KlShape *s, size_t line) {
+  KlTextLine l = kl_text_line(s->text, line);
   set_colour(c, s->fill, s->alpha);
-  for (size_t i = 0; i < kl_text_lines(s->text); i++) {
-    KlTextLine l = kl_text_line(s->text, i);
-    cairo_move_to(c, s->box.x + l.x, s->box.y + l.baseline);
-    pango_cairo_show_layout_line(c, kl_text_pango_line(s->text, i));
-  }
+  cairo_move_to(c, s->box.x + l.x, s->box.y + l.baseline);
+  pango_cairo_show_layout_line(c, kl_text_pango_line(s->text, line));
   cairo_new_path(c);
+}
+
+static void paint_text(cairo_t *c, const KlShape *s) {
+  for (size_t i = 0; i < kl_text_lines(s->text); i++) kl_paint_line(c, s, i);
 }
 
 /* The cropped part of one frame as a Cairo picture. */

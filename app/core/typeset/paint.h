@@ -7,6 +7,8 @@
 
 /* One shape; frame: of moving pictures, counted from 0 (they stay at their last). */
 void kl_paint_shape(cairo_t *c, const KlShape *s, int frame);
+/* One line of a text. */
+void kl_paint_line(cairo_t *c, const KlShape *s, size_t line);
 void kl_paint_group(cairo_t *c, const KlGroup *g, int frame);
 /* All of it, `scale` pixels a canvas pixel. */
 void kl_paint_scene(cairo_t *c, const KlScene *s, double scale, int frame);

@@ -15,25 +15,38 @@ static cairo_status_t to_array(void *user, const unsigned char *data, unsigned n
 }
 
 static const char *figure_of(const KlGroup *g) {
-  bool figure = g->type == KL_EL_CHART || g->type == KL_EL_PICTURE || (g->type == KL_EL_ICON && g->alt) ||
-                (g->type == KL_EL_BACKGROUND && g->alt);
+  bool figure = g->type == KL_EL_CHART || g->type == KL_EL_PICTURE || (g->type == KL_EL_ICON && g->alt);
   return figure ? "Figure" : g->type == KL_EL_LIST ? "L" : NULL;
 }
 
+/* A paragraph; each line is marked by itself, or readers lose what is behind the first one's end. */
+static void words(cairo_t *c, const KlShape *s, const char *role) {
+  cairo_tag_begin(c, role, NULL);
+  for (size_t i = 0; i < kl_text_lines(s->text); i++) {
+    cairo_tag_begin(c, "Span", NULL);
+    kl_paint_line(c, s, i);
+    cairo_tag_end(c, "Span");
+  }
+  cairo_tag_end(c, role);
+}
+
 static void paint_tagged(cairo_t *c, const KlScene *s, GPtrArray *alts) {
+  guint i = 0;
+  /* what covers the page makes Cairo forget all before it, tags included: so it comes first, as decoration */
+  for (; i < s->groups->len && ((KlGroup *)s->groups->pdata[i])->type == KL_EL_BACKGROUND; i++)
+    kl_paint_group(c, s->groups->pdata[i], 0);
   cairo_tag_begin(c, "Document", NULL);
-  for (guint i = 0; i < s->groups->len; i++) {
+  for (; i < s->groups->len; i++) {
     const KlGroup *g = s->groups->pdata[i];
     const char *around = figure_of(g);
     if (around) cairo_tag_begin(c, around, NULL);
     if (around && *around == 'F') g_ptr_array_add(alts, g->alt ? g->alt : g->id);
     for (guint k = 0; k < g->shapes->len; k++) {
       const KlShape *shape = g->shapes->pdata[k];
-      bool tagged = shape->kind == KL_SHAPE_TEXT && !(around && *around == 'F');
-      const char *role = shape->role ? shape->role : around ? "LI" : "P";
-      if (tagged) cairo_tag_begin(c, role, NULL);
-      kl_paint_shape(c, shape, 0);
-      if (tagged) cairo_tag_end(c, role);
+      if (shape->kind == KL_SHAPE_TEXT && !(around && *around == 'F'))
+        words(c, shape, shape->role ? shape->role : around ? "LI" : "P");
+      else
+        kl_paint_shape(c, shape, 0);
     }
     if (around) cairo_tag_end(c, around);
   }

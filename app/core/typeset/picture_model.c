@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#define STEP 32        /* pixels that every model can do */
 #define MOST_SLANT 1.6 /* the model's own proportions, stretched this far at most: the rest is cut off */
 
 struct KlPictureModel {
@@ -41,8 +42,8 @@ static KlJobPlan *plan_of(KlPictureModel *m, const KlPictureRequest *r, gsize i,
     double w = kl_job_has(model->defaults, "width") ? (double)model->defaults->width : 480;
     double h = kl_job_has(model->defaults, "height") ? (double)model->defaults->height : 480, area = w * h;
     double shape = CLAMP(a->box.w / a->box.h, w / h / MOST_SLANT, w / h * MOST_SLANT);
-    gint64 pw = MAX(1, llround(sqrt(area * shape) / 16)) * 16,
-           ph = MAX(1, llround(sqrt(area / shape) / 16)) * 16;
+    gint64 pw = MAX(1, llround(sqrt(area * shape) / STEP)) * STEP,
+           ph = MAX(1, llround(sqrt(area / shape) / STEP)) * STEP;
     if (!set_number(j, "width", pw, error) || !set_number(j, "height", ph, error)) return NULL;
   }
   g_autofree char *length = g_strdup_printf("%df", r->frames),

@@ -121,7 +121,7 @@ static void round_rect(KlShape *s, KlBox b, double r) {
   kl_path_close(s);
 }
 
-KlShape *kl_shape_path(KlGroup *g, guint32 fill, double alpha, guint32 stroke, double width) {
+KlShape *kl_scene_path(KlGroup *g, guint32 fill, double alpha, guint32 stroke, double width) {
   KlShape *s = add(g, KL_SHAPE_PATH);
   s->path = g_array_new(FALSE, FALSE, sizeof(KlPathStep));
   s->fill = fill;
@@ -131,21 +131,21 @@ KlShape *kl_shape_path(KlGroup *g, guint32 fill, double alpha, guint32 stroke, d
   return s;
 }
 
-KlShape *kl_shape_rect(KlGroup *g, KlBox box, double radius, guint32 fill, double alpha) {
-  KlShape *s = kl_shape_path(g, fill, alpha, 0, 0);
+KlShape *kl_scene_rect(KlGroup *g, KlBox box, double radius, guint32 fill, double alpha) {
+  KlShape *s = kl_scene_path(g, fill, alpha, 0, 0);
   round_rect(s, box, radius);
   return s;
 }
 
-KlShape *kl_shape_line(KlGroup *g, double x0, double y0, double x1, double y1, guint32 stroke, double width) {
-  KlShape *s = kl_shape_path(g, 0, 0, stroke, width);
+KlShape *kl_scene_line(KlGroup *g, double x0, double y0, double x1, double y1, guint32 stroke, double width) {
+  KlShape *s = kl_scene_path(g, 0, 0, stroke, width);
   kl_path_move(s, x0, y0);
   kl_path_line(s, x1, y1);
   return s;
 }
 
-KlShape *kl_shape_circle(KlGroup *g, double x, double y, double r, guint32 fill) {
-  KlShape *s = kl_shape_path(g, fill, 1, 0, 0);
+KlShape *kl_scene_circle(KlGroup *g, double x, double y, double r, guint32 fill) {
+  KlShape *s = kl_scene_path(g, fill, 1, 0, 0);
   kl_path_arc(s, x, y, r, 0, 2 * G_PI);
   kl_path_close(s);
   return s;
@@ -153,7 +153,7 @@ KlShape *kl_shape_circle(KlGroup *g, double x, double y, double r, guint32 fill)
 
 /* ---- the others ---- */
 
-KlShape *kl_shape_text(KlGroup *g, KlText *text, double x, double y, double width, guint32 fill) {
+KlShape *kl_scene_text(KlGroup *g, KlText *text, double x, double y, double width, guint32 fill) {
   KlShape *s = add(g, KL_SHAPE_TEXT);
   s->text = text;
   s->box = (KlBox){x, y, width > 0 ? width : kl_text_box_width(text), kl_text_box_height(text)};
@@ -162,7 +162,7 @@ KlShape *kl_shape_text(KlGroup *g, KlText *text, double x, double y, double widt
   return s;
 }
 
-KlShape *kl_shape_image(KlGroup *g, KlBox box, double radius, const KlPixels *pixels, KlBox crop) {
+KlShape *kl_scene_image(KlGroup *g, KlBox box, double radius, const KlPixels *pixels, KlBox crop) {
   KlShape *s = add(g, KL_SHAPE_IMAGE);
   s->path = g_array_new(FALSE, FALSE, sizeof(KlPathStep));
   s->box = box;
@@ -173,7 +173,7 @@ KlShape *kl_shape_image(KlGroup *g, KlBox box, double radius, const KlPixels *pi
   return s;
 }
 
-KlShape *kl_shape_icon(KlGroup *g, KlBox box, const char *svg, guint32 stroke) {
+KlShape *kl_scene_icon(KlGroup *g, KlBox box, const char *svg, guint32 stroke) {
   KlShape *s = add(g, KL_SHAPE_ICON);
   s->box = box;
   s->svg = svg;

@@ -59,11 +59,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlScene, kl_scene_free)
 KlGroup *kl_scene_group(KlScene *s, const char *id, KlElementType type, int order, KlBox box);
 
 /* Each appends a shape to the group and returns it, owned by the group. */
-KlShape *kl_shape_rect(KlGroup *g, KlBox box, double radius, guint32 fill, double alpha);
-KlShape *kl_shape_line(KlGroup *g, double x0, double y0, double x1, double y1, guint32 stroke, double width);
-KlShape *kl_shape_circle(KlGroup *g, double x, double y, double r, guint32 fill);
+KlShape *kl_scene_rect(KlGroup *g, KlBox box, double radius, guint32 fill, double alpha);
+KlShape *kl_scene_line(KlGroup *g, double x0, double y0, double x1, double y1, guint32 stroke, double width);
+KlShape *kl_scene_circle(KlGroup *g, double x, double y, double r, guint32 fill);
 /* An empty path; the steps below add to it. */
-KlShape *kl_shape_path(KlGroup *g, guint32 fill, double alpha, guint32 stroke, double width);
+KlShape *kl_scene_path(KlGroup *g, guint32 fill, double alpha, guint32 stroke, double width);
 void kl_path_move(KlShape *s, double x, double y);
 void kl_path_line(KlShape *s, double x, double y);
 void kl_path_curve(KlShape *s, double x1, double y1, double x2, double y2, double x, double y);
@@ -72,8 +72,8 @@ void kl_path_curve(KlShape *s, double x1, double y1, double x2, double y2, doubl
 void kl_path_arc(KlShape *s, double x, double y, double r, double a, double b);
 void kl_path_close(KlShape *s);
 /* Takes the text; x, y is the top left corner of its box, `width` the width that it was set in. */
-KlShape *kl_shape_text(KlGroup *g, KlText *text, double x, double y, double width, guint32 fill);
-KlShape *kl_shape_image(KlGroup *g, KlBox box, double radius, const KlPixels *pixels, KlBox crop);
-KlShape *kl_shape_icon(KlGroup *g, KlBox box, const char *svg, guint32 stroke);
+KlShape *kl_scene_text(KlGroup *g, KlText *text, double x, double y, double width, guint32 fill);
+KlShape *kl_scene_image(KlGroup *g, KlBox box, double radius, const KlPixels *pixels, KlBox crop);
+KlShape *kl_scene_icon(KlGroup *g, KlBox box, const char *svg, guint32 stroke);
 
 void kl_pixels_free(KlPixels *p);
