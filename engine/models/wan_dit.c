@@ -54,7 +54,11 @@ static KlTensor *cached(Build *b, int block, int branch, int which, int slot, in
 
 static void add_segment(Build *b, KlAttention *a, int64_t *at, KlTensor *k, KlTensor *v) {
   int64_t n = k ? k->shape[0] : 0;
-  a->segment[a->segments++] = (KlAttnSegment){.k = k, .v = v, .rope = kl_slice(b->g, b->wg->rope, 0, *at, n)};
+  a->segment[a->segments++] =
+      (KlAttnSegment){.k = k,
+                      .v = v,
+                      .rope = kl_slice(b->g, b->wg->rope, 0, *at, n),
+                      .labels = b->wg->places ? kl_slice(b->g, b->wg->places, 0, *at, n) : NULL};
   *at += n;
 }
 
@@ -102,6 +106,10 @@ static KlTensor *self_attention(Build *b, int block, KlTensor *x, bool last) {
                         cached(b, block, i, 1, run[s][0], run[s][1]));
       }
       a.q_rope = kl_slice(b->g, b->wg->rope, 0, at, b->rows);
+      if (key->apart) {
+        a.q_labels = b->wg->regions;
+        a.allow = b->wg->allow;
+      }
       add_segment(b, &a, &at, kb, vb);
       out[i] = kl_attention(b->g, &a);
     }
@@ -222,6 +230,7 @@ bool kl_wan_build(KlWan *m, KlWanGraph *wg, const KlWanText *const *texts, const
     wg->regions = kl_input(g, "regions", KL_I32, KL_SHAPE(b.rows));
     wg->parts = kl_input(g, "parts of the layout", KL_I32, KL_SHAPE(labels));
     wg->allow = kl_input(g, "who sees whom", KL_I32, KL_SHAPE(key->layout, key->layout));
+    if (key->apart) wg->places = kl_input(g, "regions of keys", KL_I32, KL_SHAPE(keys));
   }
   KlTensor *x = embed(&b, wg->patches, m->patch), *start = x, *vace = NULL;
   if (key->vace) {

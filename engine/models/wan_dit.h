@@ -68,6 +68,9 @@ typedef struct {
   const float *vace_scale;   /* [vace layers], NULL: 1 */
   const int32_t *regions;    /* [h / patch_h, w / patch_w] part of the layout's text that each token of every
                                 frame belongs to, 0: none; needed if a text is a layout, else not looked at */
+  bool apart; /* with regions: each, and what is left, is a picture of its own on the one canvas. Coordinate
+                 channels count inside its bounding box, and its tokens attend to their own kind only. For
+                 models that have learnt to fill a whole picture with one thing */
 } KlWanCondition;
 
 /* Velocity of the whole clip at once (bidirectional attention). x [frames, out_dim, h, w]; timesteps [frames]

@@ -77,6 +77,7 @@ typedef struct {
   int branches, frames, h, w;        /* latent sizes */
   int groups;                        /* timesteps: 1, or one a frame (and branch) */
   int vace;                          /* VACE context is given */
+  int apart;                         /* regions do not see each other */
   int layout, layout_rows;           /* parts of a layout's text and rows of each; 1: no layout */
   int commit;                        /* no velocity: the keys and values go to the cache */
   int commit_slot[KL_WAN_PARTS * 4]; /* slot of each frame, -1: not kept */
@@ -98,6 +99,7 @@ struct KlWanGraph {
   KlTensor *regions;    /* [frames * tokens] i32: part of the layout of each row, or NULL */
   KlTensor *parts;      /* [parts, n + 1] i32: part of each key of a layout's text, or NULL */
   KlTensor *allow;      /* [parts, parts] i32: the identity, or NULL */
+  KlTensor *places;     /* [keys] i32: region of each key of the self-attention, or NULL */
   KlTensor *rope;     /* [keys, head_dim / 2, 2] f32, in the order of the segments; the current frames last */
   KlTensor *velocity; /* [branches * frames * tokens, patch * out_dim] f32, NULL when committing */
 };
@@ -129,7 +131,7 @@ bool kl_wan_graph(KlWan *m, const KlWanKey *key, const KlWanText *const *texts, 
 /* Packs what the graph's nodes want, one by one, and lets the mapped file go as it proceeds. */
 bool kl_wan_pack(KlWan *m, KlGraph *g, const KlCancel *cancel, KlErr *err);
 /* Fills in the texts [key->branches]. KL_ERR_INVALID: two different layouts. */
-bool kl_wan_key_texts(KlWanKey *key, KlWanText *const *texts, KlErr *err);
+bool kl_wan_key_texts(KlWanKey *key, KlWanText *const *texts, const KlWanCondition *cond, KlErr *err);
 /* Drops kept graphs that mention the serial of a text or a stream. */
 void kl_wan_forget(KlWan *m, uint64_t serial);
 /* Fills the inputs, runs, takes the velocity apart. first: frame 0 of x is the video's frame 0 (a given first

@@ -110,7 +110,7 @@ void kl_wan_forget(KlWan *m, uint64_t serial) {
   }
 }
 
-bool kl_wan_key_texts(KlWanKey *key, KlWanText *const *texts, KlErr *err) {
+bool kl_wan_key_texts(KlWanKey *key, KlWanText *const *texts, const KlWanCondition *cond, KlErr *err) {
   key->layout = 1;
   for (int i = 0; i < key->branches; i++) {
     key->text[i] = texts[i]->serial;
@@ -120,6 +120,7 @@ bool kl_wan_key_texts(KlWanKey *key, KlWanText *const *texts, KlErr *err) {
     key->layout = texts[i]->parts;
     key->layout_rows = texts[i]->n;
   }
+  key->apart = key->layout > 1 && cond && cond->apart && cond->regions;
   return true;
 }
 
@@ -154,6 +155,27 @@ static float coordinate(int i, int n) {
   return n == 1 ? -1 : -1 + 2 * (float)i / (float)(n - 1);
 }
 
+/* y and x, -1..1 over the latent grid [h, w]; with regions apart over the bounding box of each one's tokens.
+ */
+static void coordinates(const KlWan *m, const KlWanKey *key, const KlWanCondition *cond, float *plane) {
+  int h = key->h, w = key->w, ph = m->c.patch_h, pw = m->c.patch_w, area = h * w;
+  for (int region = 0; region < (key->apart ? key->layout : 1); region++) {
+    int y0 = h, y1 = -1, x0 = w, x1 = -1;
+    for (int i = 0; i < area; i++) {
+      int y = i / w, x = i % w;
+      if (region && cond->regions[y / ph * (w / pw) + x / pw] != region) continue;
+      y0 = y < y0 ? y : y0, y1 = y > y1 ? y : y1;
+      x0 = x < x0 ? x : x0, x1 = x > x1 ? x : x1;
+    }
+    for (int i = 0; i < area; i++) {
+      int y = i / w, x = i % w;
+      if (region && cond->regions[y / ph * (w / pw) + x / pw] != region) continue;
+      plane[i] = coordinate(y - y0, y1 - y0 + 1);
+      plane[area + i] = coordinate(x - x0, x1 - x0 + 1);
+    }
+  }
+}
+
 static void fill_patches(const KlWan *m, const KlWanKey *key, const KlWanPass *p, float *plane, float *rows) {
   const KlWanConfig *c = &m->c;
   int h = key->h, w = key->w, extra = c->in_dim - c->out_dim;
@@ -161,10 +183,7 @@ static void fill_patches(const KlWan *m, const KlWanKey *key, const KlWanPass *p
   for (int f = 0; f < key->frames; f++, rows += frame_rows) {
     patchify(m, p->x + (size_t)f * (size_t)c->out_dim * area, c->out_dim, 0, c->in_dim, h, w, rows);
     if (c->coordinate_channels) {
-      for (size_t i = 0; i < area; i++) {
-        plane[i] = coordinate((int)(i / (size_t)w), h);
-        plane[area + i] = coordinate((int)(i % (size_t)w), w);
-      }
+      coordinates(m, key, p->cond, plane);
       patchify(m, plane, 2, c->out_dim, c->in_dim, h, w, rows);
     }
     if (c->first_frame_channels && p->first && f == 0 && p->cond && p->cond->first_frame) {
@@ -203,8 +222,8 @@ static bool write(KlExec *e, KlTensor *t, const void *data, KlErr *err) {
 /* The zeroed host memory that a pass needs at once: the largest of its inputs and outputs. */
 static float *host_room(const KlWanGraph *g) {
   int64_t n = kl_nelem(g->patches);
-  const KlTensor *all[] = {g->rope,     g->vace,    g->vace_scale, g->time,
-                           g->velocity, g->regions, g->parts,      g->allow};
+  const KlTensor *all[] = {g->rope,    g->vace,  g->vace_scale, g->time,  g->velocity,
+                           g->regions, g->parts, g->allow,      g->places};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (all[i] && kl_nelem(all[i]) > n) n = kl_nelem(all[i]);
   return kl_calloc((size_t)n, sizeof(float));
@@ -237,7 +256,11 @@ static bool write_layout(KlWanGraph *g, const KlWanCondition *cond, float *room,
   for (int i = 0; i < rows; i++) labels[i] = i < parts * n ? i / n : i - parts * n;
   if (!write(g->exec, g->parts, labels, err)) return false;
   for (int i = 0; i < parts * parts; i++) labels[i] = i / parts == i % parts;
-  return write(g->exec, g->allow, labels, err);
+  if (!write(g->exec, g->allow, labels, err)) return false;
+  if (!g->key.apart) return true;
+  for (int i = 0; i < kl_nelem(g->places); i += tokens)
+    memcpy(labels + i, cond->regions, (size_t)tokens * sizeof *labels);
+  return write(g->exec, g->places, labels, err);
 }
 
 bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out, const KlCancel *cancel,
@@ -311,7 +334,7 @@ bool kl_wan_forward(KlWan *m, KlWanText *const *texts, int branches, const float
   KlWanGraph *g;
   forward_key(m, branches, frames, h, w, one ? 1 : frames * branches, m->c.vace && cond && cond->vace_context,
               &key);
-  if (!kl_wan_key_texts(&key, texts, err)) return false;
+  if (!kl_wan_key_texts(&key, texts, cond, err)) return false;
   int *positions = kl_alloc((size_t)frames, sizeof *positions);
   if (!positions) return kl_fail(err, KL_ERR_OOM, "no memory for the positions");
   for (int i = 0; i < frames; i++) positions[i] = i;
@@ -345,7 +368,7 @@ bool kl_wan_forward_plan(KlWan *m, int branches, int parts, int frames, int h, i
   }
   for (int i = 0; i < blocks; i++) text.kv[i] = (KlBuffer){.backend = m->b, .bytes = SIZE_MAX};
   forward_key(m, branches, frames, h, w, 1, m->c.vace, &g->key);
-  if (!kl_wan_key_texts(&g->key, (KlWanText *const *)texts, err)) goto out;
+  if (!kl_wan_key_texts(&g->key, (KlWanText *const *)texts, NULL, err)) goto out;
   if (!kl_wan_build(m, g, texts, NULL, err) || !kl_plan_graph(&g->g, m->b, &plan, err)) goto out;
   *workspace = plan.workspace;
   *flops = plan.flops;

@@ -111,7 +111,7 @@ static bool pass(KlWanStream *s, KlWanText *const *texts, const float *x, int fr
   key.sink = sink;
   key.ring = s->ring;
   key.ring_at = s->ring ? (first_ring - s->sink_slots) % s->ring_slots : 0;
-  if (!kl_wan_key_texts(&key, texts, err)) return false;
+  if (!kl_wan_key_texts(&key, texts, cond, err)) return false;
   for (int i = 0; commit && i < frames; i++)
     key.commit_slot[i] = slot_of(s, s->position + i, s->position + frames);
   KlWanCache cache = {.sink = sink,

@@ -51,7 +51,8 @@ bool kl_t2v_place_regions(KlT2v *t, KlErr *err) {
 }
 
 KlWanCondition kl_t2v_condition(const KlT2v *t) {
-  return (KlWanCondition){.first_frame = t->first_latent, .regions = t->region_of};
+  return (KlWanCondition){
+      .first_frame = t->first_latent, .regions = t->region_of, .apart = t->config.coordinate_channels > 0};
 }
 
 void kl_t2v_guide(const KlT2v *t, int step, const float *cond, const float *uncond, int frames, float *out) {

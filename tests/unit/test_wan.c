@@ -223,6 +223,23 @@ static void test_layout(void) {
     g_assert_cmpfloat(difference(b, a, 2 * PLANE), >, 1e-3);
   }
 
+  /* apart: what happens in one region is nothing to the others, now and in the cache */
+  KlWanCondition apart = {.regions = regions, .apart = true};
+  KlWanStream *first = stream(f, 9, 3, true), *second = stream(f, 9, 3, true);
+  g_assert_true(kl_wan_stream_commit(first, &mixed, f->x, 2, 0, &apart, NULL, &err));
+  g_assert_true(kl_wan_stream_forward(first, &mixed, f->x + 2 * PLANE, 2, t, &apart, &a, NULL, &err));
+  for (int i = 0; i < 4 * PLANE; i++)
+    if (regions[i / W % H / 2 * GW + i % W / 2] == 2) f->x[i] += 1;
+  g_assert_true(kl_wan_stream_commit(second, &mixed, f->x, 2, 0, &apart, NULL, &err));
+  g_assert_true(kl_wan_stream_forward(second, &mixed, f->x + 2 * PLANE, 2, t, &apart, &b, NULL, &err));
+  for (int i = 0; i < 2 * PLANE; i++) {
+    if (regions[i / W % H / 2 * GW + i % W / 2] != 2) g_assert_cmpfloat(fabsf(a[i] - b[i]), <, 1e-5);
+  }
+  g_assert_cmpfloat(difference(b, a, 2 * PLANE), >, 1e-2);
+  kl_wan_stream_free(&first);
+  kl_wan_stream_free(&second);
+  g_assert_true(kl_wan_forward(f->m, &mixed, 1, f->x, 2, H, W, &t, true, &cond, &a, NULL, &err));
+
   /* beside an unprompted branch, and streamed */
   KlWanText *guided[2] = {mixed, f->text[1]};
   float *out[2] = {f->b, f->c};
