@@ -141,3 +141,83 @@ put('tokenizer', 'json_bytes', json.dumps({'model': {'unk_id': 0, 'byte_fallback
 put('tokenizer', 'json_bpe', b'{"model":{"type":"BPE","vocab":{},"merges":[]}}')
 put('tokenizer', 'json_empty', b'{}')
 put('tokenizer', 'json_escapes', b'{"model":{"unk_id":0,"vocab":[["\\u003c\\ud83d\\ude80",-1.25e1],["\\"\\\\\\/",0]]}}')
+
+
+def text(kind, name, value):
+    put(kind, name, value.encode() if isinstance(value, str) else json.dumps(value).encode())
+
+
+BRIEF = {'kinoloom_brief': 1, 'canvas': 'slide', 'title': 'One', 'subtitle': {'id': 'under', 'text': '<b>Two</b>\u0007\u0000'},
+         'palette': {'base': 'ink', 'accent': '#ff0080'}, 'fonts': {'heading': 'Inter'}, 'density': 'airy', 'language': 'ar', 'picture': 'a fox',
+         'sections': [{'id': 'first', 'heading': 'H', 'body': ['a', 'b'], 'number': {'value': 42, 'label': 'of all'}, 'icon': 'sun'},
+                      {'list': {'entries': ['x', 'y'], 'ordered': True}, 'quote': {'text': 'Q', 'by': 'W'}, 'chart': {'csv': 'a,1\nb,nan\nc,3'}},
+                      {'content': [{'chart': {'labels': ['a', 'b'], 'series': [{'name': 'n', 'values': [1, None]}, {'values': [2, 3e300]}]}},
+                                   {'chart': {'events': [{'when': '1969', 'what': 'Moon'}]}}]}],
+         'background': {'prompt': 'mist', 'alt': 'fog'},
+         'constraints': [{'a': 'title', 'relation': 'top', 'b': 'canvas'}, {'fix': 'picture', 'box': [0, 0, 100, 90.5]}],
+         'layout': {'use': 'refine', 'elements': [{'id': 'under', 'box': [1, 2, None, 4]}]}}
+text('brief', 'full', BRIEF)
+text('brief', 'newer', {'kinoloom_brief': 2, 'title': 'x'})
+text('brief', 'empty', {'kinoloom_brief': 1})
+text('brief', 'deep', '[' * 2000)
+text('brief', 'twice', '{"kinoloom_brief":1,"title":"a","title":"b"}')
+text('brief', 'types', {'kinoloom_brief': 1, 'title': [1, None, {}], 'sections': [3], 'chart': [[]], 'list': [[], ['a']], 'constraints': 5})
+text('brief', 'numbers', {'kinoloom_brief': 1, 'number': [1e308, -0.0, 1e-320], 'canvas': {'width': 10**18, 'height': -5}})
+text('brief', 'one_value', {'kinoloom_brief': 1, 'chart': {'csv': 'sales,$ 12'}})
+text('brief', 'utf8', b'{"kinoloom_brief":1,"title":"\xff"}'.decode('latin-1'))
+text('brief', 'markdown', """---
+canvas: 800x600
+palette: ink
+background: soft fog
+---
+# A *fine* title
+
+What it is
+
+![a fox](<>)
+![a fox]()
+## First
+Some **bold** [link](x) words \\* and `code`
+- one
+  goes on
+1. a
+> To be
+> -- Hamlet
+:sun:
+**42 %** of all
+
+```chart pie Shares
+a,60
+b,"40"
+```
+| year | cars |
+|---|---|
+| 2001 | 5 |
+| 2002 | x |
+""")
+text('brief', 'markdown_open', '---\ncanvas')
+text('brief', 'markdown_fence', '```chart\nfile: x.csv\n')
+text('brief', 'markdown_marks', '# **\n\n**[*`]((**\\\n![](\n>\n|\n||\n:\n::\n1.\n- \n')
+LAYOUT = {'kinoloom_layout': 1, 'canvas': [1080, 1080], 'exemplar': 'x', 'score': {'alignment': 0, 'overlap': 0.5, 'iou': 1, 'total': 2},
+          'elements': [{'id': 'background', 'type': 'background', 'box': [0, 0, 1080, 1080], 'z': 0},
+                       {'id': 'title', 'type': 'title', 'box': [1.234, 2, 300, 100], 'z': 2, 'text_px': 40, 'align': 'centre', 'valign': 'middle', 'ink': 'accent',
+                        'fill': 'panel', 'radius': 3, 'pad': 4, 'locked': True},
+                       {'id': 'p', 'type': 'body', 'item': 'body', 'box': [-5, 400, 9, 2]}],
+          'relations': [{'a': 'title', 'relation': 'top', 'b': 'canvas'}]}
+text('layout', 'full', LAYOUT)
+text('layout', 'newer', {**LAYOUT, 'kinoloom_layout': 2})
+text('layout', 'huge', {**LAYOUT, 'elements': [{'id': 'a', 'type': 'body', 'box': [0, 0, 1e308, 1e-300]}]})
+text('layout', 'twice', {**LAYOUT, 'elements': LAYOUT['elements'][1:] * 2})
+text('layout', 'relation', {**LAYOUT, 'relations': [{'a': 'nobody', 'relation': 'left', 'b': 'title'}]})
+text('layout', 'types', {'kinoloom_layout': 1, 'canvas': {}, 'elements': 7})
+HTML = '<html><div class="canvas" style="left: 0px; top: 0px; width: 896px; height: 2240px"></div>' \
+       '<div class="title" style="index: 0; left: 60px; top: 50px; width: 700px; height: 150px"></div>' \
+       "<div class='body' style='left:60px;top:400.5px;width:99999px;height:1px'></div><div class=\"body\" style=\"index: 1e9; left"
+ANSWER = json.dumps({'choices': [{'message': {'content': HTML}}, {'text': HTML}, {}, 3]})
+text('answer', 'html', HTML)
+text('answer', 'json', ANSWER)
+text('answer', 'length', f'HTTP/1.1 200 OK\r\nContent-Length: {len(ANSWER)}\r\n\r\n{ANSWER}')
+text('answer', 'chunked', f'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{len(ANSWER):x}\r\n{ANSWER}\r\n0\r\n\r\n')
+text('answer', 'cut', 'HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{')
+text('answer', 'chunk_overflow', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx')
+text('answer', 'refused', 'HTTP/1.1 500 Oops\x1b[31m\r\n\r\n')

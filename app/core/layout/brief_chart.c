@@ -78,14 +78,15 @@ static GPtrArray *csv_rows(const char *csv) {
   return rows;
 }
 
+static const char *const money[] = {"$", "€", "£", "¥", "₹"};
+
 /* "1,234.5", "42 %", "$ 3", "-7": the number; *unit gets what stands around it. NaN: not a number. */
 static double number(const char *cell, char **unit) {
-  static const char *const signs[] = {"$", "€", "£", "¥", "₹"};
   const char *p = cell;
-  for (guint i = 0; i < G_N_ELEMENTS(signs); i++)
-    if (g_str_has_prefix(p, signs[i])) {
-      p += strlen(signs[i]);
-      if (unit && !*unit) *unit = g_strdup(signs[i]);
+  for (guint i = 0; i < G_N_ELEMENTS(money); i++)
+    if (g_str_has_prefix(p, money[i])) {
+      p += strlen(money[i]);
+      if (unit && !*unit) *unit = g_strdup(money[i]);
     }
   while (*p == ' ') p++;
   g_autofree char *plain = g_strdup(p);
@@ -105,10 +106,18 @@ static double number(const char *cell, char **unit) {
   return v;
 }
 
+/* What stands for a value that is missing. */
+static bool no_value(const char *cell) {
+  static const char *const names[] = {"nan",  "inf",  "-inf", "infinity", "na", "n/a",
+                                      "null", "none", "-",    "–",        "?",  NULL};
+  g_autofree char *low = g_ascii_strdown(cell, -1);
+  return g_strv_contains(names, low);
+}
+
 static bool all_words(GPtrArray *rows) {
   for (guint i = 0; i < rows->len; i++) {
     char **r = rows->pdata[i];
-    if (g_strv_length(r) != 2 || !*r[1] || !isnan(number(r[1], NULL))) return false;
+    if (g_strv_length(r) != 2 || !*r[1] || no_value(r[1]) || !isnan(number(r[1], NULL))) return false;
   }
   return true;
 }
@@ -216,7 +225,8 @@ bool kl_chart_settle(KlBriefReader *r, KlBriefItem *item, GError **error) {
     return kl_brief_wrong(r, error, "%s: none of its values is a number: there is nothing to draw", item->id);
   if (finite == 1) { /* a chart of one bar says less than the number itself */
     g_autofree char *v = kl_number_text(c->values[last]);
-    bool before = c->unit && strcmp(c->unit, "%") && g_utf8_strlen(c->unit, -1) == 1;
+    bool before = false;
+    for (guint i = 0; i < G_N_ELEMENTS(money) && c->unit; i++) before |= !strcmp(c->unit, money[i]);
     item->text = before ? g_strconcat(c->unit, v, NULL) : g_strconcat(v, c->unit ? " " : NULL, c->unit, NULL);
     const char *label = c->labels[last / c->series], *name = c->names[last % c->series];
     item->label = g_strdup(*label ? label : *name ? name : c->title);

@@ -235,9 +235,8 @@ static bool read_item(KlBriefReader *r, KlElementType type, const json_t *v, GEr
 static bool read_items(KlBriefReader *r, KlElementType type, const json_t *v, GError **error) {
   size_t i;
   const json_t *e;
-  if (json_is_null(v)) return true;
-  if (!json_is_array(v) || (type == KL_EL_LIST && json_is_string(json_array_get(v, 0))) ||
-      !json_array_size(v))
+  if (json_is_null(v) || (json_is_array(v) && !json_array_size(v))) return true;
+  if (!json_is_array(v) || (type == KL_EL_LIST && json_is_string(json_array_get(v, 0))))
     return read_item(r, type, v, error);
   if (json_array_size(v) > KL_BRIEF_ITEMS_MAX)
     return kl_brief_wrong(r, error, "\"%s\" has more than %d entries", kl_element_name(type),
@@ -581,6 +580,14 @@ static void put_settings(json_t *root, const KlBrief *b) {
   put_text(root, "direction", b->direction == KL_DIR_RTL ? "rtl" : "ltr");
 }
 
+/* Takes the list; an empty one is left out. */
+static void put_list(json_t *o, const char *key, json_t *list) {
+  if (json_array_size(list))
+    json_object_set_new(o, key, list);
+  else
+    json_decref(list);
+}
+
 static void put_constraints(json_t *root, const KlBrief *b) {
   json_t *list = json_array();
   for (guint i = 0; i < b->relations->len; i++) {
@@ -592,10 +599,7 @@ static void put_constraints(json_t *root, const KlBrief *b) {
     const KlFixed *f = &g_array_index(b->fixed, KlFixed, i);
     json_array_append_new(list, json_pack("{s:s, s:o}", "fix", f->id, "box", box_value(f->box)));
   }
-  if (json_array_size(list))
-    json_object_set_new(root, "constraints", list);
-  else
-    json_decref(list);
+  put_list(root, "constraints", list);
   if (b->given_use == KL_GIVEN_NONE) return;
   json_t *elements = json_array();
   for (guint i = 0; i < b->given->len; i++) {
@@ -632,10 +636,10 @@ char *kl_brief_serialise(const KlBrief *b) {
                                 : json_object_get(json_array_get(sections, (size_t)item->section), "content"),
                             json_pack("{s:o}", kl_element_name(item->type), v));
   }
-  json_object_set_new(root, "title", titles);
-  json_object_set_new(root, "subtitle", subtitles);
-  json_object_set_new(root, "content", whole);
-  json_object_set_new(root, "sections", sections);
+  put_list(root, "title", titles);
+  put_list(root, "subtitle", subtitles);
+  put_list(root, "content", whole);
+  put_list(root, "sections", sections);
   if (background) json_object_set_new(root, "background", background);
   put_constraints(root, b);
   char *raw = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17)), *out = g_strconcat(raw, "\n", NULL);

@@ -301,8 +301,11 @@ static bool blocks(Md *m, gsize i, GError **error) {
     char *line = g_strstrip(m->lines[i]);
     const char *text = NULL;
     int level = heading(line, &text), got;
+    /* within a paragraph a number begins a list only if it is the first: "in\n1984. That year" is no list */
+    bool listed =
+        entry(line, &ordered) && (!m->para->len || !ordered || g_ascii_strtoull(line, NULL, 10) == 1);
     bool block = level || *line == '>' || *line == '|' || *line == ':' || g_str_has_prefix(line, "```") ||
-                 g_str_has_prefix(line, "![") || is_rule(line) || (entry(line, &ordered) && !m->para->len);
+                 g_str_has_prefix(line, "![") || is_rule(line) || listed;
     if (block || !*line) end_paragraph(m);
     if (block) m->just_titled = false;
     if (!*line || (is_rule(line) && !m->para->len)) {
@@ -321,7 +324,7 @@ static bool blocks(Md *m, gsize i, GError **error) {
       if (!(i = take_table(m, i, error))) return false;
     } else if (g_str_has_prefix(line, "```")) {
       if (!(i = take_fence(m, i, error))) return false;
-    } else if (!m->para->len && entry(line, &ordered)) {
+    } else if (listed) {
       i = take_list(m, i);
     } else if ((got = take_picture(m, line, error))) {
       if (got < 0) return false;

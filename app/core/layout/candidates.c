@@ -1,6 +1,8 @@
 /* Many plans are tried by estimates, the best are made with exact measures, and ranked. */
 #include "app/core/gerr.h"
+#include "app/core/layout/ask.h"
 #include "app/core/layout/rooms.h"
+#include "engine/base/log.h"
 #include "engine/base/rng.h"
 
 #include <math.h>
@@ -355,14 +357,14 @@ static void take_mended(Search *s, guint want) {
   }
 }
 
-/* The rough layout, mended. What it does not place stands where the best plan has it. */
-static void take_refined(Search *s) {
-  KlLayout *l = s->tries->len ? kl_layout_copy(g_array_index(s->tries, Try, 0).layout)
-                              : kl_layout_new(s->b->width, s->b->height);
-  if (!s->tries->len)
-    kl_layout_add(l, "background", KL_EL_BACKGROUND, NULL, (KlBox){0, 0, l->width, l->height});
-  for (guint k = 0; k < s->b->given->len; k++) {
-    const KlFixed *f = &g_array_index(s->b->given, KlFixed, k);
+/* Boxes from elsewhere, mended. What they do not place stands where the best plan has it. false: no use. */
+static bool take_boxes(Search *s, const GArray *boxes, const char *after) {
+  bool plan = s->tries->len && g_array_index(s->tries, Try, 0).layout;
+  KlLayout *l = plan ? kl_layout_copy(g_array_index(s->tries, Try, 0).layout)
+                     : kl_layout_new(s->b->width, s->b->height);
+  if (!plan) kl_layout_add(l, "background", KL_EL_BACKGROUND, NULL, (KlBox){0, 0, l->width, l->height});
+  for (guint k = 0; k < boxes->len; k++) {
+    const KlFixed *f = &g_array_index(boxes, KlFixed, k);
     KlElement *e = kl_layout_find(l, f->id);
     const KlBriefItem *item = kl_brief_item(s->b, f->id);
     if (!e)
@@ -379,10 +381,26 @@ static void take_refined(Search *s) {
     const KlBriefItem *item = s->b->items->pdata[k];
     all &= item->type == KL_EL_BACKGROUND || kl_layout_find(l, item->id);
   }
-  if (all && kl_legalise(l, s->b, s->t) && set_kept_text(s, l, NULL))
-    take(s, l, "given");
-  else
-    kl_layout_free(l);
+  if (all && kl_legalise(l, s->b, s->t) && set_kept_text(s, l, NULL)) {
+    take(s, l, after);
+    return true;
+  }
+  kl_layout_free(l);
+  return false;
+}
+
+static void take_answers(Search *s, guint want) {
+  g_autoptr(GError) e = NULL;
+  guint used = 0;
+  g_auto(GStrv) texts = kl_ask(s->o->model, s->b, (int)MIN(want, 8), s->o->seed, s->o->cancel, &e);
+  for (char **t = texts; t && *t; t++) {
+    g_autoptr(GArray) boxes = kl_ask_boxes(s->b, *t, strlen(*t));
+    used += 2 * boxes->len >= s->b->items->len && take_boxes(s, boxes, "model");
+  }
+  if (!texts)
+    kl_log(KL_LOG_WARN, "no layouts from the language model: %s", e->message);
+  else if (!used)
+    kl_log(KL_LOG_WARN, "no layouts from the language model: nothing in its answers could be used");
 }
 
 /* ---- why there is none ---- */
@@ -467,7 +485,8 @@ static bool search(Search *s, guint want, GError **error) {
     set_kept_text(s, l, NULL);
     take(s, l, "given");
   } else {
-    if (s->b->given_use == KL_GIVEN_REFINE) take_refined(s);
+    if (s->b->given_use == KL_GIVEN_REFINE) take_boxes(s, s->b->given, "given");
+    if (s->o->model) take_answers(s, want / 2);
     take_plain(s, want);
     if (s->out->len < want && (s->b->relations->len || s->b->given->len)) take_mended(s, want);
   }

@@ -100,11 +100,13 @@ KlMeasure kl_measure_rough(void);
 double kl_layout_least_px(const KlBrief *b, KlElementType type);
 
 /* ---- candidates ---- */
+typedef struct KlLayoutModel KlLayoutModel; /* ask.h */
 typedef struct {
-  int candidates;           /* wanted, 1 ... 64; 0: 12 */
-  guint64 seed;             /* another seed, other variations */
-  const KlMeasure *measure; /* NULL: kl_measure_rough */
-  const KlCancel *cancel;   /* NULL: none */
+  int candidates;             /* wanted, 1 ... 64; 0: 12 */
+  guint64 seed;               /* another seed, other variations */
+  const KlMeasure *measure;   /* NULL: kl_measure_rough */
+  const KlCancel *cancel;     /* NULL: none */
+  const KlLayoutModel *model; /* asked for candidates too; NULL: none. If it fails, that is logged */
 } KlLayoutOptions;
 
 /* Ranked candidates, best first, KlLayout * owned by the array; at least one. The brief's relations and fixed

@@ -124,7 +124,7 @@ void kl_saliency_rgb(const guint8 *rgb, int w, int h, float *map) {
   for (int i = 0; i < N * N; i++)
     even[i] = MIN(even[i] / 0.15, 1); /* contrast is absolute: a calm picture stays calm */
   for (int i = 0; i < N * N; i++)
-    map[i] = (float)(0.5 * MIN(sqrt(out[i]), 1) * MIN((high - low) / 0.2, 1) + 0.5 * even[i]);
+    map[i] = (float)(0.5 * MIN(out[i], 1) * MIN((high - low) / 0.2, 1) + 0.5 * even[i]);
 }
 
 bool kl_saliency_file(const char *path, double aspect, const KlCancel *cancel, float *map, GError **error) {

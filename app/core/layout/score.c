@@ -74,10 +74,30 @@ KlScore kl_layout_score(const KlLayout *l, const KlBrief *b) {
   g_autofree KlLabelled *mine = kl_labelled(l, &n);
   KlScore s = {.alignment = kl_score_alignment(mine, n), .overlap = kl_score_overlap(l)};
   double aspect = (double)l->width / l->height;
+  for (guint i = 0; i < n && b->direction == KL_DIR_RTL; i++) /* exemplars run from left to right */
+    mine[i].box.x = 1 - mine[i].box.x - mine[i].box.w;
   for (guint i = 0; i < all->len; i++) {
     const KlExemplar *e = all->pdata[i];
     if (fabs(log(e->aspect / aspect)) < 0.7) s.iou = MAX(s.iou, kl_mean_iou(mine, n, e->boxes, e->n));
   }
   s.total = 0.2 * s.alignment + 0.2 * s.overlap + 0.6 * (1 - s.iou);
   return s;
+}
+
+char **kl_layout_overflow(const KlLayout *l, const KlBrief *b, const KlMeasure *measure) {
+  g_autoptr(GStrvBuilder) out = g_strv_builder_new();
+  KlMeasure m = measure ? *measure : kl_measure_rough();
+  guint n = 0;
+  for (guint i = 0; i < l->elements->len; i++) {
+    const KlElement *e = l->elements->pdata[i];
+    const KlBriefItem *item = e->item ? kl_brief_item(b, e->item) : NULL;
+    KlMeasured need;
+    if (!item || !kl_element_is_text(item->type)) continue;
+    double px = e->text_px > 0 ? e->text_px : kl_layout_least_px(b, item->type);
+    m.measure(m.user, b, item, e->box.w - 2 * e->pad, px, &need);
+    if (need.height <= e->box.h - 2 * e->pad + 0.5 && need.min_width <= e->box.w - 2 * e->pad + 0.5) continue;
+    g_strv_builder_add(out, e->id);
+    n++;
+  }
+  return n ? g_strv_builder_end(out) : NULL;
 }
