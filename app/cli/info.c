@@ -1,7 +1,8 @@
 /* probe and devices. */
-#include "app/cli/cli.h"
+#include "app/cli/project.h"
 #include "app/core/inspect.h"
 #include "app/core/job_time.h"
+#include "app/core/project/store.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -84,13 +85,15 @@ int cli_probe(char **argv) {
   if (!cli_parse(argv, options, on_option, &a, words, &e)) return cli_error(e, "kinoloom probe --help");
   if (a.help) {
     puts("Usage: kinoloom probe FILE [--json]\nSays what is in a picture or video, and which Kinoloom job "
-         "made it.\n\nOptions:");
+         "made it; or what is in a project.\n\nOptions:");
     cli_print_options(options);
     return 0;
   }
   if (words->len != 1)
     kl_gfail(&e, KL_ERROR_USAGE, words->len ? "one file at a time" : "which file?");
-  else if (kl_inspect_media(words->pdata[0], &cli_cancel, &info, &job, &e)) {
+  else if (kl_store_is_project(words->pdata[0])) {
+    if (cli_project_probe(words->pdata[0], a.json, &e)) return 0;
+  } else if (kl_inspect_media(words->pdata[0], &cli_cancel, &info, &job, &e)) {
     if (a.json)
       probe_json(words->pdata[0], &info, job);
     else

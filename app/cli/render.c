@@ -1,4 +1,5 @@
-#include "app/cli/render.h"
+#include "app/cli/project.h"
+#include "app/core/project/store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 typedef struct {
   KlJobSpec *job; /* from flags */
   const char *output, *ledger;
+  gint64 project_job; /* of a project, 0: none said */
   bool yes, no, resume, dry_run, json, quiet, keep_ledger, schema, help;
   CliProgress progress;
 } Asked;
@@ -26,10 +28,12 @@ static const CliOption options[] = {
     {"resume", 0, NULL, NULL, "go on with the unfinished render of this output", NULL},
     {"dry-run", 0, NULL, NULL, "print the plan: tokens, chunks, memory, time; make nothing", NULL},
     {"size", 's', "WxH", NULL, "pixels", NULL},
+    {"job", 'j', "N", NULL, "of a project file: the job to render; without it they are listed", NULL},
     {"seconds", 't', "TIME", NULL, "length: 10, 1:30", "length"},
     {"frames", 0, "N", NULL, "length in frames; 1 makes a picture", NULL},
     {"fps", 0, "RATE", NULL, "frames a second: 16, 29.97, 30000/1001", "fps"},
     {"seed", 0, "N", NULL, "of the noise; random without it, and always stored in the output", "seed"},
+    {"seed-at", 0, "TIME", "N", "another seed from a time on: what comes before stays as it was; may be repeated", NULL},
     {"steps", 0, "N", NULL, "denoising steps", "steps"},
     {"guidance", 0, "X", NULL, "how closely the prompt is followed; 1 is off", "guidance"},
     {"shift", 0, "X", NULL, "of the noise schedule", "shift"},
@@ -62,6 +66,7 @@ static void print_help(void) {
         "       kinoloom render infographic BRIEF [OPTION]...    (its own --help)\n"
         "       kinoloom render JOB.json [OPTION]...\n"
         "       kinoloom render EARLIER-OUTPUT.mp4 -o AGAIN.mp4 [OPTION]...\n"
+        "       kinoloom render PROJECT.kinoloom --job N [OPTION]...\n"
         "       kinoloom render --resume -o OUTPUT\n"
         "Makes a video or a picture. A flag beats the job file, the job file beats the model's default.\n\n"
         "Options:\n",
@@ -108,6 +113,21 @@ static bool set_frames(Asked *a, const char *text, GError **error) {
   return kl_job_set(a->job, "length", time, error);
 }
 
+static bool whole_number(const char *text, gint64 least, gint64 *out, GError **error) {
+  g_autoptr(GError) e = NULL;
+  return g_ascii_string_to_signed(text, 10, least, G_MAXINT64, out, &e) ||
+         kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is not a whole number from %d on", text, (int)least);
+}
+
+static bool set_seed_at(KlJobSpec *j, KlTime at, const char *text, GError **error) {
+  gint64 seed;
+  return whole_number(text, 0, &seed, error) && kl_job_set_seed(j, at, seed, error);
+}
+
+static bool set_project_job(Asked *a, const char *text, GError **error) {
+  return whole_number(text, 1, &a->project_job, error);
+}
+
 static bool on_option(void *user, const CliOption *o, const char *value, const char *value2, GError **error) {
   Asked *a = user;
   const char *n = o->name;
@@ -128,6 +148,9 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
   if (!strcmp(n, "prompt")) return kl_job_set_prompt(a->job, at, value, error);
   if (!strcmp(n, "prompt-at"))
     return kl_time_parse(value, &at, error) && kl_job_set_prompt(a->job, at, value2, error);
+  if (!strcmp(n, "seed-at"))
+    return kl_time_parse(value, &at, error) && set_seed_at(a->job, at, value2, error);
+  if (!strcmp(n, "job")) return set_project_job(a, value, error);
   if (!strcmp(n, "size")) return set_size(a->job, value, error);
   if (!strcmp(n, "frames")) return set_frames(a, value, error);
   if (!strcmp(n, "progress")) return set_progress(a, value, error);
@@ -202,12 +225,29 @@ static bool gather(Asked *a, char *source, char **output, GError **error) {
   return true;
 }
 
+static bool render_of_project(const Asked *a, const char *path, GError **error) {
+  if (a->output || a->ledger || a->keep_ledger)
+    return kl_gfail(error, KL_ERROR_USAGE,
+                    "a job of a project has its output beside the project, and no ledger of its own");
+  CliProjectRun run = {path, a->project_job, a->job, a->yes, a->dry_run, a->json};
+  return cli_project_render(&run, error);
+}
+
 static bool render(Asked *a, GPtrArray *words, GError **error) {
   g_autofree char *source = NULL, *output = NULL;
   KlRunResult result = {0};
   CliReport report = {g_ptr_array_new_with_free_func(g_free), NULL};
   bool ok = false;
-  if (!take_word(a, words, &source, error) || !gather(a, source, &output, error)) goto out;
+  if (!take_word(a, words, &source, error)) goto out;
+  if (source && kl_store_is_project(source)) {
+    ok = render_of_project(a, source, error);
+    goto out;
+  }
+  if (a->project_job) {
+    kl_gfail(error, KL_ERROR_USAGE, "--job is for a project file");
+    goto out;
+  }
+  if (!gather(a, source, &output, error)) goto out;
   if (!strcmp(output, "-") && a->json) {
     kl_gfail(error, KL_ERROR_USAGE, "--json and -o - both want standard output");
     goto out;

@@ -48,6 +48,7 @@ static sqlite3_stmt *query(const KlDb *db, GError **error, const char *sql, cons
     kl_db_fail(db, error);
     return NULL;
   }
+  g_assert(sqlite3_bind_parameter_count(s) == (int)strlen(types));
   for (int i = 1; *types; i++, types++) {
     switch (*types) {
     case 'i':
@@ -357,6 +358,10 @@ static KlDb *connect_somehow(const char *path, const KlSchema *schema, KlDbFlags
   g_autoptr(GError) e = NULL;
   g_autoptr(KlDb) db = connect(path, schema, SQLITE_OPEN_READWRITE, false, &e);
   if (db && !sqlite3_db_readonly(db->handle, "main") && readable(db)) return g_steal_pointer(&db);
+  if (e && !g_error_matches(e, KL_ERROR, KL_ERROR_IO)) {
+    g_propagate_error(error, g_steal_pointer(&e));
+    return NULL;
+  }
   if (!(flags & KL_DB_READABLE)) {
     g_autofree char *shown = g_filename_display_name(path);
     kl_gfail(error, KL_ERROR_IO, "cannot write the %s %s: %s", schema->what, shown,
@@ -435,7 +440,8 @@ static bool take_name(const char *from, const char *to) {
   return !g_rename(from, to);
 }
 
-bool kl_db_create(const char *path, const KlSchema *schema, KlDbFlags flags, GError **error) {
+bool kl_db_create(const char *path, const KlSchema *schema, KlDbFlags flags, KlDbFill fill, void *user,
+                  GError **error) {
   g_autofree char *fresh = g_strdup_printf("%s.%d.new", path, (int)getpid());
   g_autofree char *shown = g_filename_display_name(path);
   if (g_file_test(path, G_FILE_TEST_EXISTS))
@@ -446,7 +452,7 @@ bool kl_db_create(const char *path, const KlSchema *schema, KlDbFlags flags, GEr
   /* what is given back can be returned to the disk bit by bit */
   bool ok = db && kl_db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", &e) &&
             set_modes(db, flags | KL_DB_FULL_SYNC, &e) && kl_db_begin(db, &e) &&
-            kl_db_end(db, migrate(db, 0, schema->version, &e), &e);
+            kl_db_end(db, migrate(db, 0, schema->version, &e) && fill(db, user, &e), &e);
   kl_db_close(db);
   if (!ok) {
     kl_gfail(error, e->code == KL_ERROR_OOM ? KL_ERROR_OOM : KL_ERROR_IO, "cannot make %s: %s", shown,

@@ -30,8 +30,11 @@ typedef enum {
   KL_DB_FULL_SYNC = 8, /* a commit is on the disk when it returns */
 } KlDbFlags;
 
+/* Writes the first rows, in the transaction that makes the file. */
+typedef bool (*KlDbFill)(const KlDb *db, void *user, GError **error);
 /* A new file, made whole under another name first. KL_ERROR_EXISTS, KL_ERROR_IO. */
-bool kl_db_create(const char *path, const KlSchema *schema, KlDbFlags flags, GError **error);
+bool kl_db_create(const char *path, const KlSchema *schema, KlDbFlags flags, KlDbFill fill, void *user,
+                  GError **error);
 /* Refuses what is absent, damaged, of another kind, or newer than we know, without having written to it
  * (KL_ERROR_INPUT). An older one is copied to PATH.vN and brought to our version. Nothing in the file can
  * run: a schema that is not ours to the letter is refused. */

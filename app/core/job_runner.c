@@ -2,8 +2,10 @@
 
 #include "app/core/job_output.h"
 #include "app/core/job_progress.h"
+#include "app/core/project/media_facts.h"
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
+#include "engine/stream/chunks.h"
 
 #include <string.h>
 
@@ -25,6 +27,10 @@ typedef struct {
   size_t state_cap;
   gint64 saved; /* when the clip's state was saved last */
   gint64 chunk_began;
+  gint64 thumb_frame; /* the one whose picture stands for the chunk, in a project */
+  GBytes *thumbnail;
+  bool onward;       /* the ledger has a run to go on with */
+  bool branched;     /* chunks of a parent were taken over, none of it is in the output yet */
   bool quiet_frames; /* decode only to rebuild the decoder's history */
 } Run;
 
@@ -37,6 +43,10 @@ static bool on_frame(void *user, int64_t index, const float *rgb, KlErr *err) {
   int w = (int)r->plan->job->width, h = (int)r->plan->job->height;
   if (r->quiet_frames) return true;
   if (!kl_job_output_push(&r->out, rgb, (size_t)w * (size_t)h * 3, err)) return false;
+  if (index == r->thumb_frame) {
+    g_clear_pointer(&r->thumbnail, g_bytes_unref);
+    r->thumbnail = kl_thumbnail_f32(rgb, w, h, KL_CHUNK_THUMB);
+  }
   if (r->how->frame) r->how->frame(r->how->user, index, rgb, w, h);
   r->progress.now.frames_done = index + 1;
   return true;
@@ -44,6 +54,7 @@ static bool on_frame(void *user, int64_t index, const float *rgb, KlErr *err) {
 
 /* Decodes the chunk at hand into the output. */
 static bool write_chunk(Run *r, const KlChunk *c, gint64 *offset, char sha256[65], KlErr *err) {
+  r->thumb_frame = r->how->render ? c->first_frame + c->frames / 2 : -1;
   return kl_job_output_chunk_begin(&r->out, c->index, c->first_frame, err) &&
          kl_t2v_decode(r->t2v, on_frame, r, r->how->cancel, &r->sink, err) &&
          kl_job_output_chunk_end(&r->out, offset, sha256, err);
@@ -86,7 +97,8 @@ static bool commit_chunk(Run *r, const KlChunk *c, gint64 offset, const char *sh
                        .drift_mean = c->drift_mean,
                        .drift_var = c->drift_var,
                        .offset = offset,
-                       .seconds = seconds};
+                       .seconds = seconds,
+                       .thumbnail = r->thumbnail};
   size_t n = 0;
   g_strlcpy(row.sha256, sha256, sizeof row.sha256);
   if (!r->ledger) return true;
@@ -147,6 +159,14 @@ static bool sample_all(Run *r, GError **error) {
   }
 }
 
+/* The pipeline reads as many values as it has planned. */
+static bool has_shape(const Run *r, const KlLedgerChunk *c) {
+  const KlT2vPlan *p = &r->plan->t2v;
+  KlSpan span = kl_chunk_span(r->plan->job->frames, p->chunk_latents, c->index);
+  return c->channels == p->channels && c->height == p->height && c->width == p->width &&
+         c->latent_frames == span.latents;
+}
+
 /* Chunks that the ledger has go through the pipeline again: those from `write_from` on into the output, the
  * earlier ones (only if the state is gone) for the decoder's history and the caches. */
 static bool replay(Run *r, int write_from, bool rebuild, GError **error) {
@@ -157,6 +177,7 @@ static bool replay(Run *r, int write_from, bool rebuild, GError **error) {
     gint64 offset;
     char sum[65];
     if (cancelled(r, error) || !kl_ledger_chunk(r->ledger, i, &row, error)) return false;
+    if (!has_shape(r, &row)) return kl_gfail(error, KL_ERROR_INPUT, "the ledger does not belong to this job");
     if (!kl_t2v_replay(r->t2v, row.latents, rebuild, &c, r->how->cancel, &err)) return kl_gerr(error, &err);
     if (c.frames != row.frames || c.first_frame != row.first_frame)
       return kl_gfail(error, KL_ERROR_INPUT, "the ledger does not belong to this job");
@@ -225,6 +246,7 @@ static char *identity_of(Run *r, GError **error) {
   return g_strconcat(model, " ", image, NULL);
 }
 
+/* A ledger of its own, or the run of a render in a project. */
 static bool new_ledger(Run *r, const char *path, GError **error) {
   g_autofree char *spec = kl_job_serialise(r->plan->job, false), *identity = identity_of(r, error);
   g_autofree char *output = g_canonicalize_filename(r->how->output, NULL);
@@ -238,9 +260,18 @@ static bool new_ledger(Run *r, const char *path, GError **error) {
                      shown,
                      r->plan->memory_budget,
                      r->plan->job->frames,
-                     r->plan->t2v.chunks};
-  r->ledger = kl_ledger_create(path, &job, error);
-  return r->ledger != NULL;
+                     r->plan->t2v.chunks,
+                     r->plan->t2v.chunk_latents};
+  if (!r->how->render) return (r->ledger = kl_ledger_create(path, &job, error)) != NULL;
+  gint64 parent = r->how->from_chunk > 0 ? r->how->parent : 0;
+  if (parent && r->plan->t2v.whole_clip) {
+    parent = 0;
+    kl_job_progress_send(&r->progress, KL_EVENT_NOTE,
+                         "this model makes a video as a whole, so every chunk is made again");
+  }
+  if (!kl_ledger_begin(r->ledger, &job, parent, r->how->from_chunk, error)) return false;
+  r->branched = kl_ledger_chunks(r->ledger) > 0;
+  return true;
 }
 
 /* An unfinished render of this output must not be thrown away without being asked. */
@@ -286,9 +317,9 @@ static bool nothing_unfinished(Run *r, const KlJobSpec *asked, bool *done, GErro
   return kl_gfail(error, KL_ERROR_INPUT, "nothing to resume: there is no unfinished render of %s", shown);
 }
 
-static bool adopt_ledger(Run *r, const KlJobSpec *asked, const char *path, GError **error) {
+/* Goes on with the run that the ledger has. */
+static bool adopt_ledger(Run *r, const KlJobSpec *asked, GError **error) {
   g_autofree char *what = NULL, *shown = g_filename_display_name(r->how->output);
-  if (!(r->ledger = kl_ledger_open(path, error))) return false;
   const KlLedgerJob *lj = kl_ledger_job(r->ledger);
   g_autoptr(KlJobSpec) then = kl_job_parse(lj->spec, strlen(lj->spec), "the ledger", error);
   if (!then) return false;
@@ -335,7 +366,7 @@ static bool survey(Run *r, int *intact, gint64 *offset, GError **error) {
                     "%s is not the file that this render was writing: move it away, or -y overwrites it",
                     shown);
   }
-  if (*intact < done) {
+  if (*intact < done && !r->branched) {
     g_autofree char *text =
         g_strdup_printf("%s is %s; its %d finished chunk%s %s written again from the ledger", shown,
                         missing ? "gone" : "damaged", done - *intact, done - *intact == 1 ? "" : "s",
@@ -345,16 +376,33 @@ static bool survey(Run *r, int *intact, gint64 *offset, GError **error) {
   return true;
 }
 
+static bool prepare_in_project(Run *r, const KlJobSpec *asked, GError **error) {
+  if (!kl_job_output_check(r->how->output, error) ||
+      !(r->ledger = kl_ledger_in_project(r->how->ledger, r->how->render, error)))
+    return false;
+  r->onward = kl_ledger_has_run(r->ledger);
+  if (r->onward) return adopt_ledger(r, asked, error);
+  g_autofree char *shown = g_filename_display_name(r->how->output);
+  if (!r->how->overwrite && kl_job_output_exists(r->how->output))
+    return kl_gfail(error, KL_ERROR_EXISTS, "%s exists already: -y overwrites it", shown);
+  if (!(r->plan = kl_job_plan_new(asked, r->how->output, NULL, error)) || !new_ledger(r, NULL, error))
+    return false;
+  r->onward = r->branched;
+  return true;
+}
+
 static bool prepare(Run *r, const KlJobSpec *asked, const char *path, bool *done, GError **error) {
   bool resume = r->how->resume;
   *done = false;
+  if (r->how->render) return prepare_in_project(r, asked, error);
   if (resume && !g_file_test(path, G_FILE_TEST_EXISTS)) {
     if (!nothing_unfinished(r, asked, done, error)) return false;
     if (*done) return true;
     resume = false;
   }
   if (!kl_job_output_check(r->how->output, error)) return false;
-  if (resume) return adopt_ledger(r, asked, path, error);
+  r->onward = resume;
+  if (resume) return (r->ledger = kl_ledger_open(path, error)) && adopt_ledger(r, asked, error);
   if (!may_begin(r, path, error)) return false;
   if (!(r->plan = kl_job_plan_new(asked, r->how->output, NULL, error))) return false;
   bool none = !strcmp(r->how->output, "-") || r->plan->container == KL_CONTAINER_PNG;
@@ -367,7 +415,7 @@ static bool run(Run *r, const KlJobSpec *asked, const char *path, GError **error
   gint64 offset = 0;
   if (!prepare(r, asked, path, &done, error)) return false;
   if (done) return true;
-  bool resumed = r->ledger && r->how->resume && kl_ledger_chunks(r->ledger) > 0;
+  bool resumed = r->ledger && r->onward && kl_ledger_chunks(r->ledger) > 0;
   if (resumed && !survey(r, &intact, &offset, error)) return false;
   r->progress.now.frames = r->plan->job->frames;
   r->progress.now.chunks = r->plan->t2v.chunks;
@@ -375,8 +423,8 @@ static bool run(Run *r, const KlJobSpec *asked, const char *path, GError **error
   kl_job_progress_send(&r->progress, KL_EVENT_PLAN, NULL);
   if (!kl_job_plan_load_image(r->plan, r->how->cancel, error) || !open_pipeline(r, error)) return false;
   if (!kl_job_output_open(&r->out, r->plan, r->how->output, offset, r->how->cancel, error)) return false;
-  if (resumed) r->result->resumed_from = kl_ledger_chunks(r->ledger);
-  if (r->ledger && r->how->resume && !go_on(r, intact, error)) return false;
+  if (resumed && !r->branched) r->result->resumed_from = kl_ledger_chunks(r->ledger);
+  if (r->ledger && r->onward && !go_on(r, intact, error)) return false;
   int first = r->ledger ? kl_ledger_chunks(r->ledger) : 0;
   if (first > 0) r->out.dark = false; /* what came before is not known */
   kl_job_progress_work(&r->progress, first, r->plan->t2v.chunks);
@@ -390,7 +438,8 @@ static bool run(Run *r, const KlJobSpec *asked, const char *path, GError **error
   if (r->out.dark)
     return kl_gfail(error, KL_ERROR_FORMAT, "every frame is black: the model or its settings do not fit");
   r->result->bytes = r->out.sink ? kl_file_sink_offset(r->out.sink) : 0;
-  return kl_job_output_finish(&r->out, error);
+  if (!kl_job_output_finish(&r->out, error)) return false;
+  return !r->how->render || kl_ledger_finish(r->ledger, error);
 }
 
 /* Says what is safe when a render ends early. */
@@ -399,8 +448,8 @@ static void add_comfort(const Run *r, GError **error) {
   if (!error || !*error || !done || !r->t2v) return;
   if (g_error_matches(*error, KL_ERROR, KL_ERROR_CANCELLED) ||
       g_error_matches(*error, KL_ERROR, KL_ERROR_IO)) {
-    char *text = g_strdup_printf("%s; %d of %d chunks are safe, --resume goes on", (*error)->message, done,
-                                 r->plan->t2v.chunks);
+    char *text = g_strdup_printf("%s; %d of %d chunks are safe%s", (*error)->message, done,
+                                 r->plan->t2v.chunks, r->how->render ? "" : ", --resume goes on");
     g_free((*error)->message);
     (*error)->message = text;
   }
@@ -431,7 +480,9 @@ bool kl_job_run(const KlJobSpec *asked, const KlRunOptions *how, KlRunResult *ou
   }
   kl_t2v_free(&r.t2v);
   kl_job_output_clear(&r.out);
-  if (ok && r.ledger && !how->keep_ledger)
+  if (how->render) /* what is there stays */
+    kl_ledger_close(g_steal_pointer(&r.ledger));
+  else if (ok && r.ledger && !how->keep_ledger)
     kl_ledger_remove(g_steal_pointer(&r.ledger));
   else if (!ok && r.ledger && kl_ledger_chunks(r.ledger) == 0 && error && *error &&
            !g_error_matches(*error, KL_ERROR, KL_ERROR_IO) &&
@@ -439,6 +490,7 @@ bool kl_job_run(const KlJobSpec *asked, const KlRunOptions *how, KlRunResult *ou
     kl_ledger_remove(g_steal_pointer(&r.ledger)); /* nothing in it is worth keeping */
   kl_ledger_close(r.ledger);
   g_free(r.state);
+  g_clear_pointer(&r.thumbnail, g_bytes_unref);
   kl_job_plan_free(r.plan);
   out->seconds = (double)(g_get_monotonic_time() - r.progress.began) / 1e6;
   out->peak_bytes = kl_mem_peak_rss();

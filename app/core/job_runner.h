@@ -36,9 +36,13 @@ typedef struct {
 typedef struct {
   const char *output; /* a path, or "-": standard output, without a ledger */
   const char *ledger; /* its file; NULL: kl_ledger_path(output) */
-  bool overwrite;     /* an existing output, or an unfinished render of it, may be thrown away */
-  bool resume;        /* go on with the unfinished render of this output */
-  bool keep_ledger;   /* when it is finished */
+  gint64
+      render; /* > 0: `ledger` is a project, which has this render and keeps its chunks; goes on by itself */
+  gint64 parent; /* of that render, 0: none; its chunks before from_chunk are taken over */
+  int from_chunk;
+  bool overwrite;   /* an existing output, or an unfinished render of it, may be thrown away */
+  bool resume;      /* go on with the unfinished render of this output */
+  bool keep_ledger; /* when it is finished */
   const KlCancel *cancel;
   void (*event)(void *user, const KlEvent *e); /* in the calling thread; may be NULL */
   /* Each frame as it is decoded, [height, width, 3] 0..1, borrowed; may be NULL. */

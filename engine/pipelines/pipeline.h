@@ -77,6 +77,7 @@ typedef struct {
   int size_multiple;                                 /* width and height must be multiples of this */
   int64_t latent_frames, tokens_frame, tokens_chunk; /* tokens a latent frame, and a chunk with its window */
   int chunks, chunk_latents;                         /* latent frames a chunk */
+  int channels, height, width;                       /* of latents */
   bool whole_clip; /* all chunks are sampled together, so none can be begun from another's end */
   int64_t frames;  /* frames that will come out */
   size_t weights_bytes, text_bytes, cache_bytes, workspace_bytes, vae_bytes,

@@ -80,6 +80,9 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
   plan->frames = t->p.frames;
   plan->latent_frames = kl_latent_frames(t->p.frames);
   plan->chunk_latents = t->chunk_latents;
+  plan->channels = c->out_dim;
+  plan->height = t->height;
+  plan->width = t->width;
   plan->whole_clip = !c->causal;
   plan->chunks = (int)kl_chunk_count(t->p.frames, t->chunk_latents);
   plan->tokens_frame = grid;

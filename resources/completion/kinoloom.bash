@@ -26,7 +26,7 @@ _kinoloom() {
       compopt -o default 2>/dev/null
       return
       ;;
-    --prompt | -p | --negative | --seconds | -t | --frames | --seed | --steps | --guidance | --shift | --window | --sink | \
+    --prompt | -p | --negative | --seconds | -t | --frames | --seed | --seed-at | --job | -j | --steps | --guidance | --shift | --window | --sink | \
       --clip | --overlap | --threads | --memory | --crf | --name | --only | --asset | --from) return ;;
     *)
       case $command in
@@ -36,7 +36,7 @@ _kinoloom() {
           compopt -o default 2>/dev/null
         else
           words='--prompt --prompt-at --region --negative --image --model --output --yes --no --resume --dry-run --size --seconds
-            --frames --fps --seed --steps --guidance --shift --solver --window --sink --clip --overlap --precision --device
+            --frames --fps --seed --seed-at --job --steps --guidance --shift --solver --window --sink --clip --overlap --precision --device
             --threads --memory --container --codec --crf --no-provenance --progress --json --quiet --keep-ledger --ledger
             --schema --help'
         fi

@@ -24,9 +24,9 @@ typedef struct {
 struct KlT2v {
   KlT2vPlan plan;
   State s;
-  uint64_t seed, prompt;
-  KlSeed *seeds;
-  int n_seeds;
+  uint64_t seed, start;    /* start: of the chain */
+  KlSeed *seeds, *prompts; /* from a frame on; prompts as sums of their text */
+  int n_seeds, n_prompts;
   int width, height, steps, h, w;
   size_t n; /* values in the chunk at hand */
   KlChunk chunk;
@@ -61,6 +61,9 @@ static bool plan(const KlT2vParams *p, KlT2vPlan *out, KlErr *err) {
                    p->height);
   out->latent_frames = latent_frames(p->frames);
   out->chunk_latents = CHUNK_LATENTS;
+  out->channels = CHANNELS;
+  out->height = p->height / STRIDE;
+  out->width = p->width / STRIDE;
   out->whole_clip = env("KL_FAKE_CLIP", 0);
   out->chunks = (int)((out->latent_frames + CHUNK_LATENTS - 1) / CHUNK_LATENTS);
   out->weights_bytes = 1000;
@@ -101,14 +104,17 @@ bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b,
   t->clip = env("KL_FAKE_CLIP", 0);
   t->extra_mib = (int)env("KL_FAKE_STATE", 0);
   t->can_sample = true;
-  t->prompt = 1;
+  t->start = 1;
+  t->n_prompts = p->n_prompts;
+  t->prompts = kl_calloc((size_t)p->n_prompts, sizeof *t->prompts);
   for (int i = 0; i < p->n_prompts; i++) {
     if (unknown_word && strstr(p->prompts[i].text, "haert")) unknown_word(user, "haert");
-    t->prompt = mix(t->prompt, p->prompts[i].text, strlen(p->prompts[i].text));
+    t->prompts[i] =
+        (KlSeed){p->prompts[i].from_frame, mix(1, p->prompts[i].text, strlen(p->prompts[i].text))};
   }
   if (p->first_frame)
-    t->prompt = mix(t->prompt, p->first_frame, sizeof(float) * 3 * (size_t)p->width * (size_t)p->height);
-  t->s.chain = t->prompt;
+    t->start = mix(t->start, p->first_frame, sizeof(float) * 3 * (size_t)p->width * (size_t)p->height);
+  t->s.chain = t->start;
   t->latents = kl_alloc((size_t)CHUNK_LATENTS * CHANNELS * (size_t)t->h * (size_t)t->w, sizeof(float));
   kl_progress(progress, (KlProgress){KL_PHASE_LOAD, 0, t->plan.chunks, 0, 1});
   *out = t;
@@ -118,6 +124,7 @@ bool kl_t2v_open(const KlModelFiles *files, const KlT2vParams *p, KlBackend *b,
 void kl_t2v_free(KlT2v **t) {
   if (*t) kl_free(&(*t)->latents);
   if (*t) kl_free(&(*t)->seeds);
+  if (*t) kl_free(&(*t)->prompts);
   kl_free(t);
 }
 
@@ -140,6 +147,12 @@ static bool show(KlT2v *t, int step, KlErr *err) {
   t->preview(t->preview_user, rgb, t->width, t->height);
   kl_free(&rgb);
   return true;
+}
+
+/* What holds at a frame. */
+static uint64_t at_frame(const KlSeed *list, int n, uint64_t before, int64_t frame) {
+  for (int i = 0; i < n && list[i].from_frame <= frame; i++) before = list[i].seed;
+  return before;
 }
 
 /* Shape of chunk t->s.next, without its latents. */
@@ -190,10 +203,9 @@ bool kl_t2v_sample(KlT2v *t, KlChunk *out, const KlCancel *cancel, const KlProgr
     kl_progress(progress, (KlProgress){KL_PHASE_SAMPLE, t->s.next, t->plan.chunks, i, t->steps});
     if (!pause_ms(env("KL_FAKE_MS", 0), cancel, err) || !show(t, i, err)) return false;
   }
-  uint64_t seed = t->seed;
-  for (int i = 0; i < t->n_seeds && t->seeds[i].from_frame <= t->chunk.first_frame; i++)
-    seed = t->seeds[i].seed;
-  kl_randn(seed, t->s.chain, 0, t->latents, t->n);
+  uint64_t prompt = at_frame(t->prompts, t->n_prompts, 0, t->chunk.first_frame);
+  kl_randn(at_frame(t->seeds, t->n_seeds, t->seed, t->chunk.first_frame), t->s.chain ^ prompt, 0, t->latents,
+           t->n);
   if (env("KL_FAKE_NAN", -1) == t->s.next)
     return kl_fail(err, KL_ERR_FORMAT, "the model produced values that are not finite (chunk %d)",
                    t->s.next + 1);

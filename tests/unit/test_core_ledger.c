@@ -13,7 +13,8 @@ static const KlLedgerJob job = {(char *)"{}",
                                 (char *)"/x/out.mp4",
                                 1 << 28,
                                 41,
-                                4};
+                                4,
+                                3};
 
 static char *fresh(void) {
   g_autofree char *dir = g_dir_make_tmp("kl-ledger-XXXXXX", NULL);
@@ -34,7 +35,7 @@ static void add(KlLedger *l, int index, size_t state_bytes) {
   float latents[3 * 4 * 2 * 2];
   for (size_t i = 0; i < G_N_ELEMENTS(latents); i++) latents[i] = (float)index + (float)i;
   KlLedgerChunk c = {index, index * 12,         12, 3,  4, 2, 2, latents, "a prompt", 0.5 * index,
-                     0.25,  1000 * (index + 1), "", 1.5};
+                     0.25,  1000 * (index + 1), "", 1.5,  NULL};
   memset(c.sha256, 'a' + index, 64);
   g_autofree char *state = g_malloc(MAX(state_bytes, 1));
   memset(state, index, state_bytes);

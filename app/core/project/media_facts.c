@@ -1,38 +1,12 @@
 #include "app/core/project/media_facts.h"
 
 #include "app/core/inspect.h"
+#include "app/core/model_catalogue.h"
 #include "media/decode.h"
 #include "media/png.h"
 
-#include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
-
-char *kl_file_sha256(const char *path, const KlCancel *cancel, GError **error) {
-  g_autofree guchar *buf = g_malloc(1 << 16);
-  g_autofree char *shown = g_filename_display_name(path);
-  FILE *f = fopen(path, "rbe");
-  if (!f) {
-    kl_gfail(error, KL_ERROR_INPUT, "cannot open %s: %s", shown, g_strerror(errno));
-    return NULL;
-  }
-  GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
-  for (size_t n; !kl_cancelled(cancel) && (n = fread(buf, 1, 1 << 16, f)) > 0;)
-    g_checksum_update(sum, buf, (gssize)n);
-  bool bad = ferror(f);
-  fclose(f);
-  char *hex = g_strdup(g_checksum_get_string(sum));
-  g_checksum_free(sum);
-  if (!bad && !kl_cancelled(cancel)) return hex;
-  g_free(hex);
-  if (bad)
-    kl_gfail(error, KL_ERROR_INPUT, "cannot read %s", shown);
-  else
-    kl_gfail(error, KL_ERROR_CANCELLED, "interrupted");
-  return NULL;
-}
 
 static bool append(void *user, const void *data, size_t n, KlErr *err) {
   g_byte_array_append(user, data, (guint)n);
@@ -81,7 +55,7 @@ bool kl_media_facts(const char *path, const KlCancel *cancel, KlMediaFacts *out,
   GStatBuf st;
   *out = (KlMediaFacts){0};
   if (!kl_inspect_media(path, cancel, &info, NULL, error)) return false;
-  g_autofree char *sum = kl_file_sha256(path, cancel, error);
+  g_autofree char *sum = kl_file_sha256(path, false, NULL, NULL, cancel, error);
   if (!sum) return false;
   g_strlcpy(out->sha256, sum, sizeof out->sha256);
   out->bytes = g_stat(path, &st) ? 0 : st.st_size;

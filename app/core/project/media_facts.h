@@ -22,8 +22,6 @@ typedef struct {
 bool kl_media_facts(const char *path, const KlCancel *cancel, KlMediaFacts *out, GError **error);
 void kl_media_facts_clear(KlMediaFacts *f);
 
-/* SHA-256 of a file in hex; NULL on an error (KL_ERROR_INPUT) or when cancelled. A new string. */
-char *kl_file_sha256(const char *path, const KlCancel *cancel, GError **error);
 /* PNG of [height, width, 3] 8-bit RGB, shrunk so that no edge is over `edge`. NULL: no memory. */
 GBytes *kl_thumbnail(const guint8 *rgb, int width, int height, int edge);
 /* The same of floats 0..1. */

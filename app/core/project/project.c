@@ -1,5 +1,6 @@
 /* The file and its object: opening, closing, settings, reading again what others wrote. */
 #include "app/core/project/project_internal.h"
+#include "app/core/project/store.h"
 
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
@@ -11,6 +12,7 @@
  * while. */
 #define LOG_PAGES 1000
 #define LOG_IDLE_S 5
+#define TIDY_AFTER_S 30
 
 static const char *const scripts[] = {"run-1 project-001"};
 const KlSchema kl_project_schema = {"project", 0x4b4c504a /* "KLPJ" */, G_N_ELEMENTS(scripts), scripts};
@@ -181,20 +183,31 @@ static int on_log(void *user, sqlite3 *h, const char *name, int pages) {
   return SQLITE_OK;
 }
 
+/* ---- tidying ---- */
+
+static void tidy(GTask *task, gpointer source, gpointer data, GCancellable *cancel) {
+  g_autoptr(GError) error = NULL;
+  if (!kl_store_tidy(data, &error)) g_debug("%s", error->message); /* the next time */
+  g_task_return_boolean(task, TRUE);
+}
+
+static gboolean on_tidy(gpointer user) {
+  KlProject *p = user;
+  p->tidy = 0;
+  g_autoptr(GTask) task = g_task_new(p, NULL, NULL, NULL);
+  g_task_set_task_data(task, g_strdup(p->path), g_free);
+  g_task_run_in_thread(task, tidy);
+  return G_SOURCE_REMOVE;
+}
+
 /* ---- opening and closing ---- */
 
-static bool first_rows(const char *path, GError **error) {
-  g_autofree char *name = g_path_get_basename(path), *title = NULL;
-  if (g_str_has_suffix(name, ".kinoloom")) name[strlen(name) - strlen(".kinoloom")] = 0;
-  title = g_filename_display_name(name);
-  g_autoptr(KlDb) db = kl_db_open(path, &kl_project_schema, KL_DB_WAL | KL_DB_FULL_SYNC, error);
-  if (!db || !kl_db_begin(db, error)) return false;
-  bool ok =
-      kl_db_run(db, error, "INSERT INTO project VALUES (1, ?, 0, 1, 0, 0, ?)", "tl", title,
-                g_get_real_time()) &&
-      kl_db_run(db, error, "INSERT INTO track (kind, place, name, muted) VALUES (?, 0, '', 0), (?, 0, '', 0)",
-                "ii", KL_TRACK_VIDEO, KL_TRACK_AUDIO);
-  return kl_db_end(db, ok, error);
+static bool first_rows(const KlDb *db, void *title, GError **error) {
+  return kl_db_run(db, error, "INSERT INTO project VALUES (1, ?, 0, 1, 0, 0, ?)", "tl", (const char *)title,
+                   g_get_real_time()) &&
+         kl_db_run(db, error,
+                   "INSERT INTO track (kind, place, name, muted) VALUES (?, 0, '', 0), (?, 0, '', 0)", "ii",
+                   KL_TRACK_VIDEO, KL_TRACK_AUDIO);
 }
 
 KlProject *kl_project_create(const char *path, GError **error) {
@@ -203,11 +216,10 @@ KlProject *kl_project_create(const char *path, GError **error) {
     kl_gfail(error, KL_ERROR_IO, "cannot make the folder %s: %s", shown, g_strerror(errno));
     return NULL;
   }
-  if (!kl_db_create(path, &kl_project_schema, KL_DB_WAL, error)) return NULL;
-  if (!first_rows(path, error)) {
-    g_unlink(path);
-    return NULL;
-  }
+  g_autofree char *name = g_path_get_basename(path);
+  if (g_str_has_suffix(name, ".kinoloom")) name[strlen(name) - strlen(".kinoloom")] = 0;
+  g_autofree char *title = g_filename_display_name(name);
+  if (!kl_db_create(path, &kl_project_schema, KL_DB_WAL, first_rows, title, error)) return NULL;
   return kl_project_open(path, error);
 }
 
@@ -242,6 +254,7 @@ KlProject *kl_project_open(const char *path, GError **error) {
   kl_project_read(p);
   kl_assets_check(p);
   p->poll = g_timeout_add(POLL_MS, on_poll, p);
+  if (!p->read_only) p->tidy = g_timeout_add_seconds(TIDY_AFTER_S, on_tidy, p);
   return g_steal_pointer(&p);
 }
 
@@ -250,7 +263,8 @@ void kl_project_close(KlProject *p) {
   kl_edit_abandon(p);
   if (p->poll) g_source_remove(p->poll);
   if (p->tidy_log) g_source_remove(p->tidy_log);
-  p->poll = p->tidy_log = 0;
+  if (p->tidy) g_source_remove(p->tidy);
+  p->poll = p->tidy_log = p->tidy = 0;
   g_clear_pointer(&p->db, kl_db_close); /* the last one to close brings the log into the file */
 }
 

@@ -2,10 +2,8 @@
  * function says otherwise. */
 #pragma once
 
-#include "app/core/db.h"
 #include "app/core/project/project.h"
-
-extern const KlSchema kl_project_schema;
+#include "app/core/project/schema.h"
 
 /* Rows that were added, but the adding is undone. */
 #define KL_REMOVED_UNDONE G_MAXINT64
@@ -48,7 +46,7 @@ struct _KlProject {
   guint dirty;     /* KlRows that were written to and not read again yet */
   guint64 reading; /* grows with each reading of rows: one that is overtaken stops */
   int data_version;
-  guint poll, tidy_log;
+  guint poll, tidy_log, tidy;
   int log_pages;
   bool log_busy;
 };
