@@ -169,6 +169,8 @@ void cli_report_plan(CliReport *r, const KlJobPlan *p, bool json) {
   printf("time       about %s (%s)\n", time,
          p->measured ? "by the speed of earlier renders here"
                      : "a rough guess: nothing was rendered here yet");
+  g_autofree char *verdict = kl_job_plan_verdict(p);
+  printf("verdict    %s\n", verdict);
 }
 
 /* ---- the result ---- */

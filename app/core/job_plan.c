@@ -6,6 +6,7 @@
 #include "engine/formats/tokenizer.h"
 #include "media/decode.h"
 
+#include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -224,6 +225,19 @@ KlJobPlan *kl_job_plan_new(const KlJobSpec *asked, const char *output, const KlL
   if (!p->measured) p->flops_per_second = guess_speed(p->job->device, (int)p->job->threads);
   p->seconds = p->t2v.flops_total / p->flops_per_second;
   return g_steal_pointer(&p);
+}
+
+char *kl_job_plan_verdict(const KlJobPlan *p) {
+  g_autofree char *need = kl_bytes_text(p->t2v.peak_bytes), *time = kl_seconds_text(p->seconds);
+  guint64 of = p->job->memory ? p->job->memory : p->memory_available;
+  g_autofree char *have = kl_bytes_text(of);
+  g_autofree char *memory = !of            ? g_strdup_printf(_("Needs %s"), need)
+                            : p->t2v.tiled ? g_strdup_printf(_("Fits in tiles: %s of %s"), need, have)
+                                           : g_strdup_printf(_("Fits: %s of %s"), need, have);
+  g_autofree char *about = g_strdup_printf(p->measured ? _("about %s") : _("perhaps %s"), time);
+  g_autofree char *chunks =
+      g_strdup_printf(g_dngettext(NULL, "%d chunk", "%d chunks", (gulong)p->t2v.chunks), p->t2v.chunks);
+  return g_strdup_printf("%s \xC2\xB7 %s \xC2\xB7 %s", memory, about, chunks);
 }
 
 void kl_job_plan_free(KlJobPlan *p) {

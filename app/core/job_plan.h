@@ -42,6 +42,9 @@ KlJobPlan *kl_job_plan_new(const KlJobSpec *asked, const char *output, const KlL
 void kl_job_plan_free(KlJobPlan *p);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlJobPlan, kl_job_plan_free)
 
+/* "Fits: 0.6 GB of 22 GB · about 9 s · 16 chunks", translated if the program is. A new string. */
+char *kl_job_plan_verdict(const KlJobPlan *p);
+
 /* Calls `word` for each word of the prompts that the model's tokenizer does not know. False, silently, if it
  * cannot be read. */
 bool kl_job_plan_unknown_words(const KlJobPlan *p, void (*word)(void *user, const char *word), void *user);

@@ -196,6 +196,14 @@ bool kl_job_set(KlJobSpec *j, const char *key, const char *text, GError **error)
   return ok;
 }
 
+void kl_job_unset(KlJobSpec *j, const char *key) {
+  int i = field_index(key);
+  if (i < 0) return;
+  j->given &= ~(G_GUINT64_CONSTANT(1) << i);
+  if (fields[i].kind == KL_JOB_TEXT) g_clear_pointer((char **)at(j, &fields[i]), g_free);
+  if (fields[i].kind == KL_JOB_PROMPTS) g_array_set_size(j->prompts, 0);
+}
+
 bool kl_job_set_prompt(KlJobSpec *j, KlTime when, const char *text, GError **error) {
   if (!utf8_ok(text, error)) return false;
   if (strlen(text) > (1u << 20)) return kl_gfail(error, KL_ERROR_USAGE, "the prompt is longer than 1 MiB");
@@ -448,6 +456,17 @@ static char *field_text(const KlJobSpec *j, const KlJobField *f, const KlJobSpec
     return kl_job_regions_text(j->regions);
   }
   return NULL;
+}
+
+char *kl_job_text(const KlJobSpec *j, const char *key) {
+  int i = field_index(key);
+  if (i < 0 || !(j->given >> i & 1)) return NULL;
+  const KlJobField *f = &fields[i];
+  if (f->kind == KL_JOB_RATE) return kl_rate_text(j->fps_num, j->fps_den);
+  if (f->kind == KL_JOB_TIME) return kl_time_text(*(const KlTime *)at(j, f));
+  if (f->kind != KL_JOB_NUMBER) return field_text(j, f, j);
+  char buf[G_ASCII_DTOSTR_BUF_SIZE];
+  return g_strdup(g_ascii_formatd(buf, sizeof buf, "%.10g", *(const double *)at(j, f)));
 }
 
 bool kl_job_differs(const KlJobSpec *asked, const KlJobSpec *j, char **what) {

@@ -84,6 +84,16 @@ char *kl_time_text(KlTime t) {
   return s;
 }
 
+char *kl_rate_text(int num, int den) {
+  if (den == 1) return g_strdup_printf("%d", num);
+  if (den != 1001) return g_strdup_printf("%d/%d", num, den);
+  char buf[G_ASCII_DTOSTR_BUF_SIZE];
+  int n = 0, d = 0;
+  g_ascii_formatd(buf, sizeof buf, "%.5g", num / 1001.0);
+  if (kl_rate_parse(buf, &n, &d, NULL) && n == num && d == den) return g_strdup(buf);
+  return g_strdup_printf("%d/%d", num, den);
+}
+
 bool kl_rate_parse(const char *text, int *num, int *den, GError **error) {
   const char *end = NULL;
   gint64 v = 0, d = 0, n = 0;

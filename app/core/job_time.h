@@ -20,6 +20,8 @@ char *kl_time_text(KlTime t);
 /* "16", "12.5", "30000/1001"; 23.976, 29.97, 47.952, 59.94, 119.88 are the NTSC rates n * 1000/1001. > 0, at
  * most 1000. KL_ERROR_USAGE. */
 bool kl_rate_parse(const char *text, int *num, int *den, GError **error);
+/* "16", "29.97" (of the NTSC rates), "25/2": kl_rate_parse gives the same again. A new string. */
+char *kl_rate_text(int num, int den);
 /* "4G", "512M", "1.5GiB", "1000000": bytes, powers of 1024. KL_ERROR_USAGE. */
 bool kl_bytes_parse(const char *text, guint64 *out, GError **error);
 /* "7.1 GB" for people, with decimal prefixes as memory sellers and g_format_size count. A new string. */

@@ -62,7 +62,7 @@ class Usage(kit.Case):
         self.fails(self.render('--device', 'vulkan:3', '-o', 'a.mp4'), 5)
 
     def test_will_not_fit(self):
-        self.assertIn('tiles', self.ok(self.render('--dry-run', env={'KL_FAKE_NEED': '8000'})).out)
+        self.assertIn('Fits in tiles: ', self.ok(self.render('--dry-run', env={'KL_FAKE_NEED': '8000'})).out)
         self.fails(self.render('-o', 'a.mp4', env={'KL_FAKE_NEED': '20000'}), 4, 'needs', 'GB')
         self.fails(self.render('-o', 'a.mp4', '--memory', '100M', env={'KL_FAKE_NEED': '400'}), 4, '105 MB')
         self.assertFalse((self.dir / 'a.mp4').exists())
