@@ -140,8 +140,21 @@ KlModel *kl_model_read(const char *path, const char *origin, GError **error) {
   return ok ? g_steal_pointer(&m) : NULL;
 }
 
+G_LOCK_DEFINE_STATIC(user_folder);
+static char *user_folder; /* NULL: the usual one */
+
+void kl_catalogue_set_user_folder(const char *path) {
+  G_LOCK(user_folder);
+  g_free(user_folder);
+  user_folder = g_strdup(path);
+  G_UNLOCK(user_folder);
+}
+
 char *kl_catalogue_user_folder(void) {
-  return g_build_filename(g_get_user_data_dir(), "kinoloom", "models", NULL);
+  G_LOCK(user_folder);
+  char *chosen = g_strdup(user_folder);
+  G_UNLOCK(user_folder);
+  return chosen ? chosen : g_build_filename(g_get_user_data_dir(), "kinoloom", "models", NULL);
 }
 
 /* Folders that hold models, the strongest first. */

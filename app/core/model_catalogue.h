@@ -54,8 +54,11 @@ GPtrArray *kl_catalogue_list(void);
 /* NULL or "": the default model, the first built-in one. A name, or a path with a '/' or one that exists: a
  * folder, a model.json, or a transformer file. KL_ERROR_INPUT; the message names what there is. */
 KlModel *kl_catalogue_find(const char *name_or_path, GError **error);
-/* Where `models import` writes: $XDG_DATA_HOME/kinoloom/models. A new string. */
+/* Where `models import` writes: $XDG_DATA_HOME/kinoloom/models, unless another was chosen. A new string.
+ * Thread-safe. */
 char *kl_catalogue_user_folder(void);
+/* Chooses it for this process; NULL: the usual one. Thread-safe. */
+void kl_catalogue_set_user_folder(const char *path);
 
 /* model.json at `path`; relative names inside are relative to its folder. KL_ERROR_INPUT. */
 KlModel *kl_model_read(const char *path, const char *origin, GError **error);
@@ -93,6 +96,14 @@ typedef struct {
 /* Writes the index of the model at `path`; the model as it is then found. KL_ERROR_INPUT, KL_ERROR_EXISTS,
  * KL_ERROR_IO, KL_ERROR_CANCELLED. */
 KlModel *kl_model_import(const char *path, const KlImport *how, GError **error);
+/* Takes an imported model out of the list: its folder is set aside, where kl_model_restore finds it until
+ * kl_model_forget_removed deletes it for good. Files that were read in place stay as they are.
+ * KL_ERROR_INVALID: not an imported one; KL_ERROR_IO. */
+bool kl_model_remove(const KlModel *m, GError **error);
+/* The one that was removed last under this name. KL_ERROR_INPUT: there is none, KL_ERROR_EXISTS, KL_ERROR_IO.
+ */
+bool kl_model_restore(const char *name, GError **error);
+void kl_model_forget_removed(void);
 /* Every file there, sizes and sums as recorded, every weight finite. KL_ERROR_INPUT, KL_ERROR_FORMAT names
  * what is wrong. *checked (may be NULL): how many files had a recorded sum. */
 bool kl_model_verify(const KlModel *m, int *checked, void (*read)(void *user, guint64 done, guint64 total),

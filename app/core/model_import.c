@@ -194,6 +194,66 @@ KlModel *kl_model_import(const char *path, const KlImport *how, GError **error) 
   return kl_model_read(file, "imported", error);
 }
 
+/* ---- removing ---- */
+
+#define ASIDE ".removed-"
+
+static char *aside_path(const char *name) {
+  g_autofree char *user = kl_catalogue_user_folder(), *entry = g_strconcat(ASIDE, name, NULL);
+  return g_build_filename(user, entry, NULL);
+}
+
+/* A folder of ours holds files only. */
+static void delete_folder(const char *path) {
+  GDir *dir = g_dir_open(path, 0, NULL);
+  const char *entry;
+  while (dir && (entry = g_dir_read_name(dir))) {
+    g_autofree char *file = g_build_filename(path, entry, NULL);
+    g_unlink(file);
+  }
+  if (dir) g_dir_close(dir);
+  g_rmdir(path);
+}
+
+static bool move_folder(const char *from, const char *to, GError **error) {
+  g_autofree char *shown = g_filename_display_name(from);
+  if (!g_rename(from, to)) return true;
+  return kl_gfail(error, KL_ERROR_IO, "cannot move %s: %s", shown, g_strerror(errno));
+}
+
+bool kl_model_remove(const KlModel *m, GError **error) {
+  g_autofree char *folder = kl_catalogue_user_folder(), *user = g_canonicalize_filename(folder, NULL),
+                  *parent = g_path_get_dirname(m->folder), *name = g_path_get_basename(m->folder),
+                  *aside = aside_path(name);
+  if (strcmp(m->origin, "imported") || strcmp(parent, user))
+    return kl_gfail(error, KL_ERROR_INVALID, "the model '%s' was not imported", m->name);
+  delete_folder(aside);
+  return move_folder(m->folder, aside, error);
+}
+
+bool kl_model_restore(const char *name, GError **error) {
+  g_autofree char *user = kl_catalogue_user_folder(), *aside = aside_path(name),
+                  *dir = g_build_filename(user, name, NULL);
+  if (!g_file_test(aside, G_FILE_TEST_IS_DIR))
+    return kl_gfail(error, KL_ERROR_INPUT, "no removed model '%s' is there any more", name);
+  if (g_file_test(dir, G_FILE_TEST_EXISTS))
+    return kl_gfail(error, KL_ERROR_EXISTS, "there is another model '%s' now", name);
+  return move_folder(aside, dir, error);
+}
+
+void kl_model_forget_removed(void) {
+  g_autofree char *user = kl_catalogue_user_folder();
+  g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
+  GDir *dir = g_dir_open(user, 0, NULL);
+  const char *entry;
+  while (dir && (entry = g_dir_read_name(dir)))
+    if (g_str_has_prefix(entry, ASIDE)) g_ptr_array_add(gone, g_build_filename(user, entry, NULL));
+  if (dir) g_dir_close(dir);
+  for (guint i = 0; i < gone->len; i++) delete_folder(gone->pdata[i]);
+}
+
+/* ---- verifying ---- */
+
 static bool check_weights(char **files, const KlCancel *cancel, GError **error) {
   KlErr err = KL_ERR_INIT;
   KlWeights *w = NULL;

@@ -155,6 +155,28 @@ static void listed(void) {
   g_assert_nonnull(strstr(e->message, "my-wan"));
 }
 
+static void removed(void) {
+  g_autofree char *path = g_build_filename(root, "wan", NULL);
+  KlImport how = {.name = "gone", .copy = true};
+  g_autoptr(GError) e = NULL;
+  g_autoptr(KlModel) m = kl_model_import(path, &how, &e), original = kl_catalogue_find(path, NULL);
+  g_assert_no_error(e);
+  g_assert_true(kl_model_remove(m, &e));
+  g_assert_null(kl_catalogue_find("gone", NULL));
+  g_assert_true(kl_model_restore("gone", &e));
+  g_autoptr(KlModel) back = kl_catalogue_find("gone", &e);
+  g_assert_no_error(e);
+  g_assert_true(kl_model_verify(back, NULL, NULL, NULL, NULL, &e));
+  g_assert_true(kl_model_remove(back, &e));
+  kl_model_forget_removed();
+  g_assert_false(kl_model_restore("gone", &e));
+  g_assert_error(e, KL_ERROR, KL_ERROR_INPUT);
+  g_clear_error(&e);
+  g_assert_false(kl_model_remove(original, &e)); /* read in place: never */
+  g_assert_error(e, KL_ERROR, KL_ERROR_INVALID);
+  g_assert_true(g_file_test(original->parts[KL_PART_VAE][0], G_FILE_TEST_EXISTS));
+}
+
 int main(int argc, char **argv) {
   root = g_dir_make_tmp("kl-models-XXXXXX", NULL);
   golden = g_strdup(g_getenv("KL_GOLDEN"));
@@ -166,6 +188,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/core/models/layouts", layouts);
   g_test_add_func("/core/models/missing", what_is_missing);
   g_test_add_func("/core/models/import", imported);
+  g_test_add_func("/core/models/removed", removed);
   g_test_add_func("/core/models/not-finite", not_finite);
   g_test_add_func("/core/models/list", listed);
   int rc = g_test_run();
