@@ -15,6 +15,32 @@ bool kl_inspect_media(const char *path, const KlCancel *cancel, KlMediaInfo *inf
   return true;
 }
 
+GBytes *kl_inspect_picture(const char *path, int most, int *width, int *height, KlMediaInfo *info,
+                           const KlCancel *cancel, GError **error) {
+  KlErr err = KL_ERR_INIT;
+  KlMediaInfo own, *i = info ? info : &own;
+  KlPicture p = {0};
+  if (!kl_inspect_media(path, cancel, i, NULL, error)) return NULL;
+  if (!i->has_video) {
+    kl_gfail(error, KL_ERROR_INPUT, "there is no picture in it");
+    return NULL;
+  }
+  int longer = MAX(i->width, i->height), w = i->width, h = i->height;
+  if (longer > most) {
+    w = MAX(1, (int)((gint64)w * most / longer));
+    h = MAX(1, (int)((gint64)h * most / longer));
+  }
+  if (!kl_picture_load(path, w, h, KL_FIT_STRETCH, cancel, &p, &err)) {
+    kl_gerr_input(error, &err);
+    return NULL;
+  }
+  *width = p.width;
+  *height = p.height;
+  GBytes *bytes = g_bytes_new(p.rgb, (gsize)p.width * (gsize)p.height * 3);
+  kl_picture_free(&p);
+  return bytes;
+}
+
 static void device_free(void *p) {
   KlDevice *d = p;
   g_free(d->name);

@@ -10,6 +10,11 @@
 bool kl_inspect_media(const char *path, const KlCancel *cancel, KlMediaInfo *info, char **job,
                       GError **error);
 
+/* The first frame of a picture or video as the engine will see it, at most `most` pixels wide or high (> 0):
+ * [height, width, 3], 8 bits. info (may be NULL): of the file. KL_ERROR_INPUT, KL_ERROR_FORMAT. */
+GBytes *kl_inspect_picture(const char *path, int most, int *width, int *height, KlMediaInfo *info,
+                           const KlCancel *cancel, GError **error);
+
 typedef struct {
   char *name; /* what --device takes */
   char *title;
