@@ -26,6 +26,7 @@ struct _KlGeneratorPanel {
   KlJobFields *fields;
   KlVerdictBox *verdict;
   GSimpleActionGroup *actions;
+  KlJobSpec *hidden; /* settings of a job that was taken over and that have no widget */
   KlJobSpec *before; /* what another job's settings replaced */
   guint settle;
   bool quiet, valid;
@@ -45,7 +46,22 @@ static KlJobSpec *draft(KlGeneratorPanel *self, bool *valid) {
   *valid = words && numbers;
   kl_job_set(job, "task", "text-to-video", NULL);
   if (image) kl_job_set(job, "image", image, NULL);
+  if (self->hidden) kl_job_merge(job, self->hidden);
+  if (!kl_job_has(job, "seed")) kl_job_unset(job, "seeds"); /* they belong to the seed */
   return job;
+}
+
+static void hide_rest(KlGeneratorPanel *self, const KlJobSpec *job) {
+  static const char *const keys[] = {"seeds", "overlap", "clip", "provenance"};
+  size_t n;
+  const KlJobField *f = kl_job_fields(&n);
+  g_clear_pointer(&self->hidden, kl_job_free);
+  self->hidden = kl_job_copy(job);
+  for (size_t i = 0; i < n; i++) {
+    bool keep = false;
+    for (size_t k = 0; k < G_N_ELEMENTS(keys); k++) keep = keep || !strcmp(f[i].key, keys[k]);
+    if (!keep) kl_job_unset(self->hidden, f[i].key);
+  }
 }
 
 /* ---- storing and judging ---- */
@@ -129,6 +145,7 @@ static void show(KlGeneratorPanel *self, const KlJobSpec *job) {
   kl_prompt_track_set_model(self->prompts, kl_job_fields_model(self->fields));
   kl_prompt_track_load(self->prompts, job);
   kl_drop_well_set_path(self->first_frame, job->image);
+  hide_rest(self, job);
   self->quiet = false;
   settle_now(self);
 }
@@ -276,6 +293,7 @@ static void kl_generator_panel_dispose(GObject *object) {
   g_clear_object(&self->project);
   g_clear_object(&self->queue);
   g_clear_object(&self->actions);
+  g_clear_pointer(&self->hidden, kl_job_free);
   g_clear_pointer(&self->before, kl_job_free);
   G_OBJECT_CLASS(kl_generator_panel_parent_class)->dispose(object);
 }

@@ -367,7 +367,7 @@ static void kl_prompt_track_init(KlPromptTrack *self) {
   gtk_widget_add_css_class(self->add, "flat");
   gtk_widget_set_tooltip_text(self->add, _("Another prompt takes over from a time on"));
   GtkWidget *list = gtk_list_box_new(), *negative = adw_entry_row_new();
-  adw_preferences_row_set_title(ADW_PREFERENCES_ROW(negative), _("Not to be seen"));
+  adw_preferences_row_set_title(ADW_PREFERENCES_ROW(negative), _("Negative prompt"));
   gtk_list_box_append(GTK_LIST_BOX(list), negative);
   gtk_list_box_set_selection_mode(GTK_LIST_BOX(list), GTK_SELECTION_NONE);
   gtk_widget_add_css_class(list, "boxed-list");

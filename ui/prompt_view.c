@@ -218,6 +218,7 @@ static void make_popover(KlPromptView *self) {
   gtk_widget_set_halign(self->popover, GTK_ALIGN_START);
   gtk_widget_set_can_focus(GTK_WIDGET(self->offers), FALSE);
   gtk_widget_add_css_class(self->popover, "menu");
+  gtk_widget_add_css_class(GTK_WIDGET(self->offers), "kl-offers");
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->offers), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                  _("What the model knows"), -1);
   gtk_widget_set_parent(self->popover, GTK_WIDGET(self->view));

@@ -202,6 +202,7 @@ void kl_job_unset(KlJobSpec *j, const char *key) {
   j->given &= ~(G_GUINT64_CONSTANT(1) << i);
   if (fields[i].kind == KL_JOB_TEXT) g_clear_pointer((char **)at(j, &fields[i]), g_free);
   if (fields[i].kind == KL_JOB_PROMPTS) g_array_set_size(j->prompts, 0);
+  if (fields[i].kind == KL_JOB_SEEDS) g_array_set_size(j->seeds, 0);
 }
 
 bool kl_job_set_prompt(KlJobSpec *j, KlTime when, const char *text, GError **error) {
@@ -265,14 +266,6 @@ bool kl_job_set_prompt_from(KlJobSpec *j, KlTime when, const char *text, GError 
     if (frame_of(j, g_array_index(j->prompts, KlJobPrompt, i).at) >= frame)
       g_array_remove_index(j->prompts, i);
   return kl_job_set_prompt(j, when, text, error);
-}
-
-void kl_job_unset(KlJobSpec *j, const char *key) {
-  int i = field_index(key);
-  j->given &= ~(G_GUINT64_CONSTANT(1) << i);
-  if (fields[i].kind != KL_JOB_TEXT) return;
-  g_free(*(char **)at(j, &fields[i]));
-  *(char **)at(j, &fields[i]) = NULL;
 }
 
 void kl_job_merge(KlJobSpec *j, const KlJobSpec *under) {

@@ -92,9 +92,8 @@ void kl_job_free(KlJobSpec *j);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlJobSpec, kl_job_free)
 
 bool kl_job_has(const KlJobSpec *j, const char *key);
-/* The field is open again. */
-void kl_job_unset(KlJobSpec *j, const char *key);
-/* What kl_job_set would take to give the field's value; NULL: it is open. Not for prompts. A new string. */
+/* What kl_job_set would take to give the field's value; NULL: it is open. Not for prompts and seeds. A new
+ * string. */
 char *kl_job_text(const KlJobSpec *j, const char *key);
 /* Sets a field from text as a person writes it ("8", "30000/1001", "4G"). KL_ERROR_USAGE says what would do.
  */
