@@ -94,17 +94,16 @@ static void on_done(void *user, const GError *error) {
   g_autoptr(KlProject) p = g_steal_pointer(&q->project);
   g_autoptr(KlRender) r = g_steal_pointer(&q->render);
   q->run = NULL;
+  bool leaving = member_of(q, p, NULL)->leaving != NULL;
   if (!error)
     set_state(q, r, KL_RENDER_DONE, NULL);
-  else if (g_error_matches(error, KL_ERROR, KL_ERROR_CANCELLED))
-    set_state(q, r, q->then,
-              q->then == KL_RENDER_PAUSED && member_of(q, p, NULL)->leaving
-                  ? _("Stopped when its project was closed")
-                  : NULL);
-  else if (g_error_matches(error, KL_ERROR, KL_ERROR_BUSY))
-    set_state(q, r, KL_RENDER_PAUSED, error->message);
-  else
+  else if (g_error_matches(error, KL_ERROR, KL_ERROR_BUSY)) /* it runs, in another process */
+    g_signal_emit(q, signals[NOTE], 0, r, error->message);
+  else if (!g_error_matches(error, KL_ERROR, KL_ERROR_CANCELLED))
     set_state(q, r, KL_RENDER_FAILED, error->message);
+  else
+    set_state(q, r, q->then,
+              leaving && q->then == KL_RENDER_PAUSED ? _("Stopped when its project was closed") : NULL);
   g_object_notify_by_pspec(G_OBJECT(q), props[PROP_RUNNING]);
   g_signal_emit(q, signals[FINISHED], 0, p, r);
   Member *m = member_of(q, p, NULL);
@@ -173,12 +172,13 @@ static void hold_interrupted(KlQueue *q, KlProject *p) {
   if (kl_project_read_only(p)) return;
   for (guint i = 0; i < g_list_model_get_n_items(pending); i++) {
     g_autoptr(KlRender) r = g_list_model_get_item(pending, i);
-    bool paused = kl_render_state(r) == KL_RENDER_PAUSED;
-    if (!paused || kl_render_error_text(r)) g_ptr_array_add(held, g_steal_pointer(&r));
+    bool paused = kl_render_state(r) == KL_RENDER_PAUSED, cut_off = kl_render_interrupted(r);
+    if (kl_render_state(r) == KL_RENDER_QUEUED || cut_off || (paused && kl_render_error_text(r)))
+      g_ptr_array_add(held, g_steal_pointer(&r)); /* a running one is at work in another process */
   }
   for (guint i = 0; i < held->len; i++) {
     KlRender *r = held->pdata[i];
-    if (kl_render_state(r) == KL_RENDER_RUNNING)
+    if (kl_render_interrupted(r))
       set_state(q, r, KL_RENDER_PAUSED, _("Interrupted: the program ended while it ran"));
     else if (kl_render_state(r) == KL_RENDER_QUEUED)
       set_state(q, r, KL_RENDER_PAUSED, _("Waited when the program ended"));
