@@ -255,8 +255,9 @@ static void select_model(KlJobFields *self, const char *name) {
     if (at == item) adw_combo_row_set_selected(self->model, i);
   }
   self->quiet = false;
-  adw_action_row_set_subtitle(ADW_ACTION_ROW(self->model),
-                              self->wanted ? _("The one asked for is not installed") : NULL);
+  adw_combo_row_set_use_subtitle(self->model, !self->wanted);
+  if (self->wanted)
+    adw_action_row_set_subtitle(ADW_ACTION_ROW(self->model), _("The one asked for is not installed"));
   take_model(self, item);
 }
 
@@ -275,7 +276,7 @@ static GtkWidget *model_row(KlJobFields *self) {
   adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), _("Model"));
   adw_combo_row_set_expression(self->model, title);
   gtk_expression_unref(title);
-  adw_combo_row_set_use_subtitle(self->model, FALSE);
+  adw_combo_row_set_use_subtitle(self->model, TRUE);
   adw_combo_row_set_model(self->model, kl_model_list());
   g_signal_connect_swapped(row, "notify::selected-item", G_CALLBACK(model_selected), self);
   return row;
