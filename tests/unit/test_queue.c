@@ -145,7 +145,7 @@ static void order(void) {
 }
 
 /* Stopped at its first preview, long before it would have ended. */
-static void cancel(void) {
+static void cancelled(void) {
   Stage *s = stage_new("cancel.kinoloom");
   kl_queue_add_project(s->queue, s->project);
   g_setenv("KL_FAKE_MS", "25", TRUE);
@@ -164,7 +164,7 @@ static void pause_all(KlQueue *q, KlRender *r) {
 }
 
 /* The same bytes, however it was stopped in between. */
-static void pause(void) {
+static void paused(void) {
   Stage *s = stage_new("pause.kinoloom");
   kl_queue_add_project(s->queue, s->project);
   g_autoptr(KlRender) whole = add(s, "a", "3");
@@ -321,8 +321,8 @@ int main(int argc, char **argv) {
   g_setenv("XDG_DATA_HOME", folder, TRUE);
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/queue/order", order);
-  g_test_add_func("/queue/cancel", cancel);
-  g_test_add_func("/queue/pause", pause);
+  g_test_add_func("/queue/cancel", cancelled);
+  g_test_add_func("/queue/pause", paused);
   g_test_add_func("/queue/closed", closed);
   g_test_add_func("/queue/crashed", crashed);
   g_test_add_func("/queue/failed", failed);
