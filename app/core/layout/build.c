@@ -415,25 +415,25 @@ static const KlBriefItem *alone(const Make *m) {
   return only;
 }
 
-static KlNode *title_node(KlNode *n) {
-  if (n->kind == KL_NODE_LEAF) return n->item->type == KL_EL_TITLE ? n : NULL;
+static KlNode *node_of(KlNode *n, KlElementType type) {
+  if (n->kind == KL_NODE_LEAF) return n->item->type == type ? n : NULL;
   KlNode *t = NULL;
-  for (guint i = 0; i < n->kids->len && !t; i++) t = title_node(n->kids->pdata[i]);
+  for (guint i = 0; i < n->kids->len && !t; i++) t = node_of(n->kids->pdata[i], type);
   return t;
 }
 
 /* A title that needs a line less at a size hardly smaller is set at that size: no lone word in its last line.
  */
-static void tidy_title(Make *m) {
-  KlNode *t = title_node(m->root);
-  double px = m->z.px[KL_EL_TITLE], least = kl_layout_least_px(m->b, KL_EL_TITLE);
+static void tidy(Make *m, KlElementType type, double least_em) {
+  KlNode *t = node_of(m->root, type);
+  double px = m->z.px[type], least = MAX(kl_layout_least_px(m->b, type), least_em * m->z.s);
   if (!t || t->lines < 2) return;
-  for (double f = 0.97; f > 0.77; f -= 0.03) {
-    double try = floor(px * f * 4) / 4;
-    KlMeasured k = kl_type_measure(m->z.type, t->item, t->w, try, m->z.exact);
-    if (try < least || try < 1.9 * m->z.s) return;
+  for (double f = 0.97; f > 0.74; f -= 0.03) {
+    double smaller = floor(px * f * 4) / 4;
+    KlMeasured k = kl_type_measure(m->z.type, t->item, t->w, smaller, m->z.exact);
+    if (smaller < least) return;
     if (k.lines >= t->lines) continue;
-    m->z.px[KL_EL_TITLE] = try;
+    m->z.px[type] = smaller;
     kl_tree_measure(m->root, &m->z, m->tree_box.w);
     return;
   }
@@ -467,13 +467,17 @@ static bool fit(Make *m) {
   m->z.exact = false;
   double s = largest(m, least, ideal, height, false);
   if (s <= 0) s = largest(m, least, ideal, height, true);
-  if (s >= ideal && m->root->most_h < height * 0.97) /* room is left when all has grown: larger type */
-    s = MAX(s, largest(m, ideal, 1.75 * ideal, height, false));
+  if (s >= ideal &&
+      m->root->natural_h < height) { /* room is left: larger type, much larger if nothing else can grow */
+    double most = (m->root->most_h < height * 0.97 ? 1.75 : 1.22) * ideal;
+    s = MAX(s, largest(m, ideal, most, height, false));
+  }
   if (s <= 0) s = least;
   m->z.exact = exact;
   for (int turn = 0; turn < 40; turn++) {
     if (fits(m, s, height, true)) {
-      tidy_title(m);
+      tidy(m, KL_EL_TITLE, 1.9);
+      tidy(m, KL_EL_SUBTITLE, 1);
       return true;
     }
     if (s <= least) return false;

@@ -205,7 +205,7 @@ static void measure(KlNode *n, KlSizes *z, double width) {
   n->least_h += 2 * pad;
   n->natural_h += 2 * pad;
   n->most_h += 2 * pad;
-  if (n->fill != KL_COLOUR_NONE) n->most_h = MAX(n->most_h, 1.3 * n->natural_h);
+  if (n->radius_em > 0) n->most_h = MAX(n->most_h, 1.2 * n->natural_h); /* a card may be a little roomy */
 }
 
 void kl_tree_measure(KlNode *n, KlSizes *z, double width) {
