@@ -8,7 +8,7 @@ _kinoloom() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words='render export models probe devices bench --help --version'
+    words='render export layout models probe devices bench --help --version'
   else
     case $prev in
     --model | -m) words=$(_kinoloom_models) ;;
@@ -19,15 +19,17 @@ _kinoloom() {
     --codec) words='auto h264 vp9 av1 mpeg4' ;;
     --progress) words='bar json none' ;;
     --size | -s) words='128x128 480x832 832x480 1280x720' ;;
+    --preset) words='infographic slide square story a4' ;;
+    --ask) words='http://127.0.0.1:8080/v1' ;;
     --fit) words='contain cover' ;;
     --fps) words='16 24 25 29.97 30 30000/1001' ;;
     show | verify) [ "$command" = models ] && words="$(_kinoloom_models) --words --json" ;;
-    --image | -i | --output | -o | --ledger | --transformer | --text-encoder | --tokenizer | --vae)
+    --image | -i | --output | -o | --ledger | --complete | --refine | --preview | --transformer | --text-encoder | --tokenizer | --vae)
       compopt -o default 2>/dev/null
       return
       ;;
     --prompt | -p | --negative | --seconds | -t | --frames | --seed | --seed-at | --job | -j | --steps | --guidance | --shift | --window | --sink | \
-      --clip | --overlap | --threads | --memory | --crf | --name | --only | --asset | --from) return ;;
+      --clip | --overlap | --threads | --memory | --crf | --name | --only | --candidates | --ask-model | --asset | --from) return ;;
     *)
       case $command in
       render)
@@ -44,6 +46,11 @@ _kinoloom() {
       export)
         words='--output --yes --no --asset --from --seconds --size --fit --fps --container --codec --crf --no-sound
           --no-provenance --dry-run --progress --json --quiet --help'
+        compopt -o default 2>/dev/null
+        ;;
+      layout)
+        words='--candidates --preset --size --seed --complete --refine --output --preview --ask --ask-model --allow-remote --yes --no
+          --json --schema --quiet --help'
         compopt -o default 2>/dev/null
         ;;
       models)

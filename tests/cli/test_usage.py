@@ -8,7 +8,7 @@ import kit
 
 class Usage(kit.Case):
     def test_help_and_version(self):
-        for args in (['--help'], ['render', '--help'], ['models', '--help'], ['probe', '--help'], ['devices', '--help'], ['--version'], ['bench', '--help']):
+        for args in (['--help'], ['render', '--help'], ['models', '--help'], ['probe', '--help'], ['devices', '--help'], ['--version'], ['bench', '--help'], ['layout', '--help']):
             done = self.ok(self.run_(*args, exe=kit.REAL))
             self.assertTrue(done.out and not done.err, done)
         self.assertIn('A flag beats the job file', self.run_('render', '--help').out)

@@ -1,7 +1,7 @@
 /* A brief as Markdown: what a person would write anyway.
  *
  *   ---                          settings: canvas, palette, font_heading, font_body, density, language,
- * direction, canvas: square               background (a prompt or a file)
+ *   canvas: square               direction, background (a prompt or a file)
  *   ---
  *   # Title                      the paragraph right below it is the subtitle
  *   ## Heading                   begins a section

@@ -4,17 +4,21 @@
  *
  * Candidates come from exemplars (resources/layouts) that are like the brief, by LayoutPrompter's
  * similarities (Lin et al. 2023): label multiset, size, boxes matched by the Hungarian method; then a
- * constrained search makes each box as large as its words need. Terms of the score, 0 best: alignment  per
- * element the least distance, among its left, x centre, right, top, y centre and bottom lines, to the like
- * line of any other element, in shares of the canvas' side; mean of -log(1 - d) over the elements
- *              (LayoutGAN++, Kikuchi et al. 2021)
- *   overlap    mean over the elements of the share of its area that others cover (LayoutGAN++); a picture
- * that is the ground of the whole, and pairs that are to be centred on each other, do not count iou max IoU
- * with the exemplars (1 best): the best, over exemplars of about this shape of canvas, of the mean IoU of
- * same-typed boxes under the optimal assignment, what has no partner counting 0. LayoutPrompter's own ranker
- * takes a likeness of boxes here and scales each term over the candidates; unscaled terms can be compared
- * between runs total      0.2 alignment + 0.2 overlap + 0.6 (1 - iou); the lower, the better Backgrounds and
- * panels count in none of them.
+ * constrained search makes each box as large as its words need. Terms of the score:
+ *
+ * - alignment, 0 best: per element the least distance, among its left, x centre, right, top, y centre and
+ *   bottom lines, to the like line of any other element, in shares of the canvas' side; mean of -log(1 - d)
+ *   over the elements (LayoutGAN++, Kikuchi et al. 2021)
+ * - overlap, 0 best: mean over the elements of the share of its area that others cover (LayoutGAN++); a
+ *   picture that is the ground of the whole, and pairs that are to be centred on each other, do not count
+ * - iou, 1 best: max IoU with the exemplars, that is the best, over exemplars of about this shape of canvas,
+ *   of the mean IoU of same-typed boxes under the optimal assignment, what has no partner counting 0.
+ *   LayoutPrompter's own ranker takes a likeness of boxes here and scales each term over the candidates;
+ *   unscaled terms can be compared between runs
+ * - total: 0.2 alignment + 0.2 overlap + 0.6 (1 - iou); the lower, the better
+ *
+ * Backgrounds and panels count in none of them. Exemplars run from left to right: a layout of a brief that
+ * runs the other way is compared in the mirror.
  *
  * Lengths are canvas pixels. Deterministic: same brief, options and measure give the same layouts. Errors:
  * KL_ERROR_INPUT with a line that says what does not fit or which constraints clash, KL_ERROR_CANCELLED. */
@@ -27,11 +31,8 @@
 #define KL_LAYOUT_MAX (1u << 20) /* bytes of a layout file */
 #define KL_LAYOUT_ELEMENTS_MAX 400
 
-typedef enum {
-  KL_ALIGN_START,
-  KL_ALIGN_CENTRE,
-  KL_ALIGN_END
-} KlAlign; /* start: left, or right in RTL text */
+/* start: left, or right in text that runs from right to left */
+typedef enum { KL_ALIGN_START, KL_ALIGN_CENTRE, KL_ALIGN_END } KlAlign;
 
 typedef struct {
   char *id; /* unique in the layout; an element that shows an item has the item's id */
