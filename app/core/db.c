@@ -33,6 +33,8 @@ bool kl_db_fail(const KlDb *db, GError **error) {
     return kl_gfail(error, KL_ERROR_BUSY, "the %s %s is in use", what, shown);
   case SQLITE_CONSTRAINT:
     return kl_gfail(error, KL_ERROR_INVALID, "the %s does not take that: %s", what, why);
+  case SQLITE_NOTADB:
+    return kl_gfail(error, KL_ERROR_INPUT, "%s is not a %s of ours", shown, what);
   default:
     return kl_gfail(error, KL_ERROR_INPUT, "the %s %s is damaged: %s", what, shown, why);
   }
@@ -293,7 +295,7 @@ static bool identify(const KlDb *db, int *version, GError **error) {
   int rc = s ? sqlite3_step(s) : sqlite3_errcode(db->handle);
   gint64 id = rc == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
   sqlite3_finalize(s);
-  if ((rc & 0xff) == SQLITE_NOTADB || (rc == SQLITE_ROW && id != want->application_id))
+  if (rc == SQLITE_ROW && id != want->application_id)
     return kl_gfail(error, KL_ERROR_INPUT, "%s is not a %s of ours", shown, want->what);
   if (rc != SQLITE_ROW) return kl_db_fail(db, error);
   gint64 v = kl_db_number(db, -1, "PRAGMA user_version", "");
@@ -402,6 +404,7 @@ KlDb *kl_db_open(const char *path, const KlSchema *schema, KlDbFlags flags, GErr
   g_autoptr(KlDb) db = connect_somehow(path, schema, flags, error);
   if (!db || !identify(db, &version, error) || !schema_ok(db, version, error)) return NULL;
   if (flags & KL_DB_CHECK && !undamaged(db, error)) return NULL;
+  if (flags & KL_DB_LOOK) return g_steal_pointer(&db);
   if (!set_modes(db, flags, error) || !bring_up_to_date(db, version, error)) return NULL;
   return g_steal_pointer(&db);
 }

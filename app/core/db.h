@@ -28,6 +28,7 @@ typedef enum {
   KL_DB_READABLE = 2,  /* a disk that cannot be written gives read_only instead of KL_ERROR_IO */
   KL_DB_WAL = 4,       /* write-ahead log; else a rollback journal */
   KL_DB_FULL_SYNC = 8, /* a commit is on the disk when it returns */
+  KL_DB_LOOK = 16,     /* an older version stays as it is: the caller reads what any version has */
 } KlDbFlags;
 
 /* Writes the first rows, in the transaction that makes the file. */

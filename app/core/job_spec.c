@@ -490,7 +490,8 @@ bool kl_job_same_before(const KlJobSpec *a, const KlJobSpec *b, gint64 frame, ch
   static const char *const free_to_differ[] = {"length", "container", "codec", "crf", "provenance", NULL};
   g_autoptr(KlJobSpec) x = head_of(a, frame), y = head_of(b, frame);
   for (int i = 0; free_to_differ[i]; i++) kl_job_unset(x, free_to_differ[i]);
-  x->given |= G_GUINT64_CONSTANT(1) << field_index("seeds");
+  static const char *const lists[] = {"seeds", "regions"};
+  for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) x->given |= G_GUINT64_CONSTANT(1) << field_index(lists[i]);
   return !kl_job_differs(x, y, what);
 }
 

@@ -97,7 +97,7 @@ typedef struct {
   KlAsset *asset;
   gint64 id;
   bool embedded, missing;
-  char *path;
+  char *path, *elsewhere; /* where it would be if project and media folder were renamed */
 } Look;
 
 typedef struct {
@@ -109,6 +109,7 @@ static void look_clear(void *item) {
   Look *l = item;
   g_object_unref(l->asset);
   g_free(l->path);
+  g_free(l->elsewhere);
 }
 
 static void check_free(void *item) {
@@ -146,6 +147,11 @@ static void look_at_files(GTask *task, gpointer source, gpointer data, GCancella
     Look *l = &g_array_index(c->looks, Look, i);
     l->missing = !g_file_test(l->path, G_FILE_TEST_IS_REGULAR);
     if (l->missing && l->embedded) l->missing = !unpack(c->project, l);
+    if (l->missing && g_file_test(l->elsewhere, G_FILE_TEST_IS_REGULAR)) {
+      l->missing = false;
+      g_free(l->path);
+      l->path = g_steal_pointer(&l->elsewhere);
+    }
   }
   g_task_return_boolean(task, TRUE);
 }
@@ -154,7 +160,9 @@ static void looked(GObject *source, GAsyncResult *r, gpointer user) {
   Check *c = g_task_get_task_data(G_TASK(r));
   for (guint i = 0; i < c->looks->len; i++) {
     Look *l = &g_array_index(c->looks, Look, i);
-    if (l->asset->missing == l->missing || !l->asset->project) continue;
+    if (!l->asset->project) continue;
+    kl_replace_text(&l->asset->path, l->path);
+    if (l->asset->missing == l->missing) continue;
     l->asset->missing = l->missing;
     g_object_notify_by_pspec(G_OBJECT(l->asset), props[A_MISSING]);
   }
@@ -171,7 +179,10 @@ void kl_assets_check(KlProject *p) {
     KlAsset *a = row;
     if (a->checked) continue;
     a->checked = true;
-    Look l = {g_object_ref(a), a->id, a->embedded > 0, false, g_strdup(a->path)};
+    g_autofree char *base = g_path_get_basename(a->path);
+    Look l = {g_object_ref(a),   a->id,
+              a->embedded > 0,   false,
+              g_strdup(a->path), g_build_filename(p->media_folder, base, NULL)};
     g_array_append_val(c->looks, l);
   }
   g_autoptr(GTask) task = g_task_new(p, NULL, looked, NULL);

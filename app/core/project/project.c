@@ -39,9 +39,8 @@ void kl_changed(GPtrArray *changed, gpointer object, GParamSpec *pspec) {
   g_object_notify_by_pspec(object, pspec);
 }
 
-bool kl_list_set(KlProject *p, GListStore *list, GPtrArray *want) {
+void kl_list_replace(GListStore *list, GPtrArray *want) {
   guint n = g_list_model_get_n_items(G_LIST_MODEL(list)), head = 0, tail = 0;
-  guint64 reading = p->reading;
   while (head < n && head < want->len) {
     g_autoptr(GObject) o = g_list_model_get_item(G_LIST_MODEL(list), head);
     if (o != want->pdata[head]) break;
@@ -54,6 +53,11 @@ bool kl_list_set(KlProject *p, GListStore *list, GPtrArray *want) {
   }
   if (n - head - tail || want->len - head - tail)
     g_list_store_splice(list, head, n - head - tail, want->pdata + head, want->len - head - tail);
+}
+
+bool kl_list_set(KlProject *p, GListStore *list, GPtrArray *want) {
+  guint64 reading = p->reading;
+  kl_list_replace(list, want);
   return p->reading == reading;
 }
 

@@ -135,7 +135,9 @@ void kl_project_read(KlProject *p);
 bool kl_assets_read(KlProject *p, GPtrArray *changed);
 bool kl_renders_read(KlProject *p, GPtrArray *changed);
 bool kl_timeline_read(KlProject *p, GPtrArray *changed);
-/* Makes the list hold `want` in its order, with as few items-changed as one splice allows; true if it is
+/* Makes the list hold `want` in its order, in one splice of what differs. */
+void kl_list_replace(GListStore *list, GPtrArray *want);
+/* The same; true if it is
  * still the newest reading afterwards. */
 bool kl_list_set(KlProject *p, GListStore *list, GPtrArray *want);
 /* Marks `pspec` changed on the object, to be told when all rows are read; each object once a reading. */

@@ -54,6 +54,7 @@ static void fill(KlRender *r, sqlite3_stmt *s, GPtrArray *changed) {
     KlJobSpec *spec = kl_job_parse(job, strlen(job), "the project", NULL);
     kl_job_free(r->job);
     r->job = spec ? spec : kl_job_new();
+    if (!r->job->prompts->len) kl_job_set_prompt(r->job, (KlTime){true, 0}, "", NULL);
     kl_changed(changed, r, props[R_JOB]);
   }
   r->parent_id = sqlite3_column_int64(s, 2);

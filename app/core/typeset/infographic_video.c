@@ -79,7 +79,8 @@ static bool begin_ledger(Video *v, const char *path, GError **error) {
                      shown,
                      0,
                      v->total,
-                     (int)((v->total + v->per_chunk - 1) / v->per_chunk)};
+                     (int)((v->total + v->per_chunk - 1) / v->per_chunk),
+                     0};
   if (!o->overwrite && kl_job_output_exists(o->output))
     return kl_gfail(error, KL_ERROR_EXISTS, "%s exists already: -y overwrites it", shown);
   if (!o->overwrite && g_file_test(path, G_FILE_TEST_EXISTS)) {
