@@ -275,17 +275,34 @@ static KlNode *header(const Make *m) {
   return NULL;
 }
 
-/* What belongs to the whole, but is neither title nor hero. */
+/* What belongs to the whole, but is neither title nor hero. Beside each other, where sections are, pictures
+ * and charts stand on one side and words on the other. */
 static KlNode *lead(const Make *m) {
-  const KlBriefItem *items[KL_BRIEF_ITEMS_MAX];
-  guint n = 0;
+  const KlBriefItem *items[KL_BRIEF_ITEMS_MAX], *seen[KL_BRIEF_ITEMS_MAX], *words[KL_BRIEF_ITEMS_MAX];
+  guint n = 0, n_seen = 0, n_words = 0, across = m->b->width > 1.2 * m->b->height ? 5 : 3;
   for (guint i = 0; i < m->b->items->len; i++) {
     const KlBriefItem *item = m->b->items->pdata[i];
-    if (item->section < 0 && wanted(m, item) && item->type > KL_EL_SUBTITLE && item->type != KL_EL_ICON)
-      items[n++] = item;
+    if (item->section >= 0 || !wanted(m, item) || item->type <= KL_EL_SUBTITLE || item->type == KL_EL_ICON)
+      continue;
+    items[n++] = item;
+    if (is_visual(item))
+      seen[n_seen++] = item;
+    else
+      words[n_words++] = item;
   }
   if (!n) return NULL;
-  KlNode *col = stack(m, items, n, m->b->width > 1.2 * m->b->height ? 5 : 3);
+  if (m->p->inner == KL_INNER_BESIDE && n_seen == 1 && n_words) {
+    KlNode *row = kl_node_new(KL_NODE_ROW, 2.0), *v = stack(m, seen, 1, 1),
+           *text = stack(m, words, n_words, 2);
+    v->weight = MAX(m->p->beside, 0.5);
+    text->weight = 1 - v->weight;
+    text->gap_em = 1.2;
+    text->valign = v->valign = KL_ALIGN_CENTRE;
+    kl_node_add(row, m->p->flip ? text : v);
+    kl_node_add(row, m->p->flip ? v : text);
+    return row;
+  }
+  KlNode *col = stack(m, items, n, across);
   col->gap_em = 1.2;
   col->spread = true;
   return col;
@@ -394,7 +411,7 @@ static bool build(Make *m) {
     if (above) kl_node_add(root, g_steal_pointer(&above));
     if (some) kl_node_add(root, g_steal_pointer(&rest));
     if (inside && p->hero == KL_HERO_BOTTOM) kl_node_add(root, hero_node(m));
-    if (!some || m->hero_box.w > 0) root->valign = KL_ALIGN_CENTRE;
+    if ((!some && m->f->whole) || m->hero_box.w > 0) root->valign = KL_ALIGN_CENTRE;
   }
   m->root = root;
   return root->kids->len > 0;

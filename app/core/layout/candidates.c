@@ -183,7 +183,7 @@ static KlLayout *make(const Search *s, const Try *t, bool exact, double *cost) {
   }
   add_all(l, rest);
   add_kept(s, l);
-  *cost = MAX(*cost, other) + 0.1;
+  *cost = MAX(*cost, other);
   return l;
 }
 
@@ -297,7 +297,7 @@ static void try_plans(Search *s, const GArray *like, guint place) {
         continue;
       }
       suits = true;
-      one.cost += 0.02 * used + 0.05 * place; /* the more alike, the better */
+      one.cost += 0.02 * used + places->cost; /* the more alike, the better */
       g_array_append_val(s->tries, one);
     }
     used += suits;

@@ -375,7 +375,7 @@ static int by_x(gconstpointer a, gconstpointer b) {
 /* Low edges that nearly agree become one line; where the far edges nearly agree too, so do the sizes. */
 static void line_up(Legal *g, int axis) {
   double side = axis ? g->l->height : g->l->width,
-         near = 0.022 * (axis ? MIN(side, 1.5 * g->l->width) : side);
+         near = 0.026 * (axis ? MIN(side, 1.5 * g->l->width) : side);
   g_autofree Edge *edge = g_new(Edge, g->n);
   for (int i = 0; i < g->n; i++) edge[i] = (Edge){axis ? g->p[i].want.y : g->p[i].want.x, i};
   qsort(edge, (size_t)g->n, sizeof *edge, by_x);

@@ -14,6 +14,10 @@ static bool meet(KlBox a, KlBox b) {
   return a.x < b.x + b.w - 0.01 && b.x < a.x + a.w - 0.01 && a.y < b.y + b.h - 0.01 && b.y < a.y + a.h - 0.01;
 }
 
+static KlBox grown(KlBox b, double by) {
+  return (KlBox){b.x - by, b.y - by, b.w + 2 * by, b.h + 2 * by};
+}
+
 static double iou(KlBox a, KlBox b) {
   double w = MIN(a.x + a.w, b.x + b.w) - MAX(a.x, b.x), h = MIN(a.y + a.h, b.y + b.h) - MAX(a.y, b.y);
   return w > 0 && h > 0 ? w * h / (area(a) + area(b) - w * h) : 0;
@@ -62,7 +66,7 @@ static GArray *empty_boxes(KlBox in, const KlBox *obstacles, guint n, double gap
           for (int f = c + 1; f < ny; f++) {
             KlBox box = {xs[a], ys[c], xs[e] - xs[a], ys[f] - ys[c]};
             bool free_of = area(box) > area(best) && box.w > 0.15 * in.w && box.h > 0.08 * in.h;
-            for (guint i = 0; i < n && free_of; i++) free_of = !meet(box, obstacles[i]);
+            for (guint i = 0; i < n && free_of; i++) free_of = !meet(box, grown(obstacles[i], gap));
             for (guint i = 0; i < out->len && free_of; i++)
               free_of = iou(box, g_array_index(out, KlBox, i)) < 0.6;
             if (free_of) best = box;
@@ -102,6 +106,18 @@ static GArray *calm_boxes(KlBox in, const float *map, double width, double heigh
   return out;
 }
 
+/* Content lines up with what is fixed close to the edges of its room. */
+static void line_up(KlBox *room, const KlBox *fixed, guint n, double near) {
+  for (guint i = 0; i < n; i++) {
+    double right = room->x + room->w, end = fixed[i].x + fixed[i].w;
+    if (fixed[i].x > room->x && fixed[i].x < room->x + near) {
+      room->x = fixed[i].x;
+      room->w = right - room->x;
+    }
+    if (end < right && end > right - near) room->w = end - room->x;
+  }
+}
+
 static void room_clear(void *p) {
   KlPlaces *q = p;
   g_clear_pointer(&q->room[0].without, g_hash_table_unref);
@@ -119,8 +135,9 @@ static GHashTable *set_of(const KlBrief *b, const GArray *kept, int head_only, i
   return s;
 }
 
-static void add_one(GArray *out, const KlBrief *b, const GArray *kept, KlBox box, bool whole, bool panel) {
-  KlPlaces p = {.n = 1};
+static void add_one(GArray *out, const KlBrief *b, const GArray *kept, KlBox box, bool whole, bool panel,
+                    double cost) {
+  KlPlaces p = {.n = 1, .cost = cost};
   p.room[0] = (KlRoom){box, whole, panel, set_of(b, kept, 0, 0)};
   g_array_append_val(out, p);
 }
@@ -128,7 +145,7 @@ static void add_one(GArray *out, const KlBrief *b, const GArray *kept, KlBox box
 /* Title and subtitle in one, the rest in another that comes after it. */
 static void add_two(GArray *out, const KlBrief *b, const GArray *kept, KlBox first, KlBox second,
                     bool panel) {
-  KlPlaces p = {.n = 2};
+  KlPlaces p = {.n = 2, .cost = 0.1};
   p.room[0] = (KlRoom){first, false, panel, set_of(b, kept, 1, 0)};
   p.room[1] = (KlRoom){second, false, panel, set_of(b, kept, 0, 1)};
   g_array_append_val(out, p);
@@ -180,17 +197,19 @@ GArray *kl_places(const KlBrief *b, const KlCancel *cancel, GError **error) {
       KlBox share = {box.x / b->width, box.y / b->height, box.w / b->width, box.h / b->height};
       bool clear = true;
       for (guint k = 0; k < n; k++) clear &= !meet(box, obstacles[k]);
-      if (clear) add_one(out, b, kept, box, false, kl_saliency_mean(map, share) > 0.12);
+      if (clear) add_one(out, b, kept, box, false, kl_saliency_mean(map, share) > 0.08, 0.05 * i);
     }
   }
   if (!n) {
     double pad = ground ? 0.55 * frame.x : 0;
     add_one(out, b, kept, (KlBox){frame.x + pad, frame.y + pad, frame.w - 2 * pad, frame.h - 2 * pad},
-            !ground, ground);
+            !ground, ground, out->len ? 0.4 : 0); /* over everything only for want of a calm place */
   } else {
     g_autoptr(GArray) boxes = empty_boxes(frame, obstacles, n, 0.5 * frame.x);
+    for (guint i = 0; i < boxes->len; i++) line_up(&g_array_index(boxes, KlBox, i), obstacles, n, 0.04 * b->width);
     for (guint i = 0; i < boxes->len && i < 3; i++)
-      add_one(out, b, kept, g_array_index(boxes, KlBox, i), false, ground);
+      add_one(out, b, kept, g_array_index(boxes, KlBox, i), false, ground,
+              0.8 * (1 - area(g_array_index(boxes, KlBox, i)) / area(g_array_index(boxes, KlBox, 0))));
     for (guint i = 0; i < boxes->len; i++)
       for (guint k = 0; k < boxes->len; k++) {
         KlBox x = g_array_index(boxes, KlBox, i), y = g_array_index(boxes, KlBox, k);

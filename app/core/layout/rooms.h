@@ -7,6 +7,7 @@
 typedef struct {
   int n;
   KlRoom room[2];
+  double cost; /* of being here rather than in the best place */
 } KlPlaces;
 
 /* The fixed boxes and, where a given layout is to be completed, its whole boxes: KlFixed with ids of the
