@@ -395,6 +395,13 @@ void kl_player_set_speed(KlPlayer *p, double speed) {
   g_mutex_unlock(&c->lock);
 }
 
+double kl_player_speed(KlPlayer *p) {
+  g_mutex_lock(&p->core->lock);
+  double speed = p->core->speed;
+  g_mutex_unlock(&p->core->lock);
+  return speed;
+}
+
 void kl_player_set_loop(KlPlayer *p, bool loop) {
   g_mutex_lock(&p->core->lock);
   p->core->loop = loop;

@@ -41,6 +41,7 @@ void kl_player_play(KlPlayer *p);
 void kl_player_pause(KlPlayer *p);
 /* 1: as it is, 2 twice as fast, -1 backwards. Sound only at 1. Not 0. */
 void kl_player_set_speed(KlPlayer *p, double speed);
+double kl_player_speed(KlPlayer *p);
 void kl_player_set_loop(KlPlayer *p, bool loop);
 /* Plays (and loops) only first .. last; last < 0: everything. */
 void kl_player_set_range(KlPlayer *p, gint64 first, gint64 last);
