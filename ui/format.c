@@ -11,14 +11,6 @@ char *kl_format_moment(double seconds) {
                          (int)(ms % 1000));
 }
 
-char *kl_format_duration(double seconds) {
-  gint64 s = (gint64)ceil(MAX(seconds, 0));
-  if (s < 90) return g_strdup_printf(_("%d s"), (int)s);
-  gint64 min = (s + 30) / 60;
-  if (min < 90) return g_strdup_printf(_("%d min"), (int)min);
-  return g_strdup_printf(_("%d h %d min"), (int)(min / 60), (int)(min % 60));
-}
-
 char *kl_format_when(gint64 time) {
   gint64 s = (g_get_real_time() - time) / G_USEC_PER_SEC;
   if (s < 60) return g_strdup(_("Just now"));

@@ -1,4 +1,5 @@
-/* Every result of the project with the job that made it. */
+/* Every result of the project with the job that made it, newest first. One that is selected is shown
+ * (project.show-render); two can be compared; the rest is in its menu (actions of project_page.h). */
 #pragma once
 
 #include "ui/types.h"

@@ -1,5 +1,8 @@
-/* The application: one process, its windows, and the actions "app.": quit, new, open, models, preferences,
- * about. Every action's keys are in the table of application.c. */
+/* The application: one process, its windows, the library, the queue, and the actions "app.": quit, new, open,
+ * open-path (string), example (string: a prompt that is made at once), models, preferences, about. Every
+ * action's keys are in the table of application.c.
+ *
+ * A project that is opened stays open as long as a window shows it or it has renders in the queue. */
 #pragma once
 
 #include <adwaita.h>

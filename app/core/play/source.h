@@ -17,8 +17,9 @@ typedef struct {
 typedef struct KlPlaySource KlPlaySource;
 struct KlPlaySource {
   KlPlayInfo info;
-  /* The frame `index`, 0 .. frames - 1, as [height, width, 3] in a new reference. NULL without an error: the
-   * source ends before it; info.frames is then what there really is. The player's video thread only. */
+  /* The frame `index`, 0 .. frames - 1, as [height, width, 3] in a new reference. Behind the real end it is
+   * the last one, and info.frames is then what there really is. NULL: with an error, or there is none at all.
+   * The player's video thread only. */
   GBytes *(*frame)(KlPlaySource *s, gint64 index, GError **error);
   /* n stereo samples from sample `first` on into out [n, 2], silence where there are none. The player's sound
    * thread only, at the same time as `frame`. NULL where there is no sound. */
@@ -26,7 +27,7 @@ struct KlPlaySource {
   void (*free)(KlPlaySource *s);
 };
 
-/* A picture, video or sound file. The cancel token must outlive the source. KL_ERROR_INPUT, KL_ERROR_FORMAT,
- * KL_ERROR_UNSUPPORTED, KL_ERROR_CANCELLED. */
+/* A picture or video file, with its sound. The cancel token must outlive the source. KL_ERROR_INPUT,
+ * KL_ERROR_FORMAT, KL_ERROR_UNSUPPORTED, KL_ERROR_CANCELLED. */
 KlPlaySource *kl_play_source_file(const char *path, const KlCancel *cancel, GError **error);
 void kl_play_source_free(KlPlaySource **s);

@@ -1,0 +1,64 @@
+#include "ui/welcome.h"
+
+#include "ui/i18n.h"
+
+struct _KlWelcome {
+  AdwBin parent;
+  GtkFlowBox *examples;
+};
+
+G_DEFINE_FINAL_TYPE(KlWelcome, kl_welcome, ADW_TYPE_BIN)
+
+/* Prompts are in the words of the built-in model, which are English in every language. */
+static const struct {
+  const char *prompt, *picture;
+} EXAMPLES[] = {
+    {"a rocket rises up at night under the stars", "rocket"},
+    {"a sailboat moves left to right on the sea", "sailboat"},
+    {"a red heart grows bigger on a plain blue background", "heart"},
+};
+
+static void activated(GtkFlowBox *box, GtkFlowBoxChild *child, KlWelcome *self) {
+  const char *prompt = EXAMPLES[gtk_flow_box_child_get_index(child)].prompt;
+  gtk_widget_activate_action(GTK_WIDGET(self), "app.example", "s", prompt);
+}
+
+static GtkWidget *example_card(const char *prompt, const char *name) {
+  g_autofree char *path = g_strdup_printf("/org/kinoloom/Studio/examples/%s.png", name);
+  GtkWidget *card = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+  GtkWidget *picture = gtk_picture_new_for_resource(path), *label = gtk_label_new(prompt);
+  gtk_picture_set_content_fit(GTK_PICTURE(picture), GTK_CONTENT_FIT_COVER);
+  gtk_widget_set_size_request(picture, 200, 150);
+  gtk_accessible_update_state(GTK_ACCESSIBLE(picture), GTK_ACCESSIBLE_STATE_HIDDEN, TRUE, -1);
+  gtk_label_set_wrap(GTK_LABEL(label), TRUE);
+  gtk_label_set_xalign(GTK_LABEL(label), 0);
+  gtk_label_set_width_chars(GTK_LABEL(label), 20);
+  gtk_label_set_max_width_chars(GTK_LABEL(label), 20);
+  gtk_widget_add_css_class(label, "kl-example-text");
+  gtk_widget_set_overflow(card, GTK_OVERFLOW_HIDDEN);
+  gtk_widget_add_css_class(card, "card");
+  gtk_box_append(GTK_BOX(card), picture);
+  gtk_box_append(GTK_BOX(card), label);
+  return card;
+}
+
+static void kl_welcome_class_init(KlWelcomeClass *klass) {
+  GtkWidgetClass *widget = GTK_WIDGET_CLASS(klass);
+  gtk_widget_class_set_template_from_resource(widget, "/org/kinoloom/Studio/ui/welcome.ui");
+  gtk_widget_class_bind_template_child(widget, KlWelcome, examples);
+  gtk_widget_class_bind_template_callback(widget, activated);
+}
+
+static void kl_welcome_init(KlWelcome *self) {
+  gtk_widget_init_template(GTK_WIDGET(self));
+  for (size_t i = 0; i < G_N_ELEMENTS(EXAMPLES); i++) {
+    gtk_flow_box_append(self->examples, example_card(EXAMPLES[i].prompt, EXAMPLES[i].picture));
+    GtkFlowBoxChild *child = gtk_flow_box_get_child_at_index(self->examples, (int)i);
+    g_autofree char *label = g_strdup_printf(_("Make “%s”"), EXAMPLES[i].prompt);
+    gtk_accessible_update_property(GTK_ACCESSIBLE(child), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
+  }
+}
+
+GtkWidget *kl_welcome_new(void) {
+  return g_object_new(KL_TYPE_WELCOME, NULL);
+}
