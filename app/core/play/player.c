@@ -106,7 +106,11 @@ static gboolean deliver(gpointer data) {
 static void post(Core *c) {
   if (c->posted) return;
   c->posted = true;
-  g_main_context_invoke_full(NULL, G_PRIORITY_DEFAULT, deliver, g_atomic_rc_box_acquire(c), core_unref);
+  GSource *source = g_idle_source_new(); /* not g_main_context_invoke, which may call it here and now */
+  g_source_set_priority(source, G_PRIORITY_DEFAULT);
+  g_source_set_callback(source, deliver, g_atomic_rc_box_acquire(c), core_unref);
+  g_source_attach(source, NULL);
+  g_source_unref(source);
 }
 
 /* ---- the worker ---- */
