@@ -32,7 +32,7 @@ static void update(KlWindow *self) {
   GtkWidget *widget = GTK_WIDGET(self);
   const char *actions[] = {"win.library", "win.toggle-generator", "win.toggle-side", "win.export"};
   for (size_t i = 0; i < G_N_ELEMENTS(actions); i++)
-    gtk_widget_action_set_enabled(widget, actions[i], self->project);
+    gtk_widget_action_set_enabled(widget, actions[i], self->project != NULL);
   gtk_widget_action_set_enabled(widget, "win.rename", self->project && !can(self, "read-only"));
   gtk_widget_action_set_enabled(widget, "win.undo", can(self, "can-undo"));
   gtk_widget_action_set_enabled(widget, "win.redo", can(self, "can-redo"));
