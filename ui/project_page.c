@@ -166,6 +166,11 @@ void kl_project_page_toggle_side(KlProjectPage *self) {
   adw_flap_set_reveal_flap(self->side_flap, !adw_flap_get_reveal_flap(self->side_flap));
 }
 
+/* In a narrow window the columns lie over the middle: they wait until they are asked for. */
+static void folded_changed(AdwFlap *flap) {
+  adw_flap_set_reveal_flap(flap, !adw_flap_get_folded(flap));
+}
+
 /* ---- drops ---- */
 
 static void taken(GObject *source, GAsyncResult *result, gpointer user) {
@@ -419,6 +424,8 @@ static void kl_project_page_class_init(KlProjectPageClass *klass) {
 
 static void kl_project_page_init(KlProjectPage *self) {
   gtk_widget_init_template(GTK_WIDGET(self));
+  g_signal_connect(self->generator_flap, "notify::folded", G_CALLBACK(folded_changed), NULL);
+  g_signal_connect(self->side_flap, "notify::folded", G_CALLBACK(folded_changed), NULL);
   g_signal_connect_swapped(self->chunks, "play", G_CALLBACK(play_chunk), self);
   g_signal_connect_swapped(self->chunks, "made", G_CALLBACK(show_render), self);
   add_drop_target(self);

@@ -11,11 +11,11 @@ G_DEFINE_FINAL_TYPE(KlWelcome, kl_welcome, ADW_TYPE_BIN)
 
 /* Prompts are in the words of the built-in model, which are English in every language. */
 static const struct {
-  const char *prompt, *picture;
+  const char *prompt, *sign, *style; /* sign and style: how the card is drawn */
 } EXAMPLES[] = {
-    {"a rocket rises up at night under the stars", "rocket"},
-    {"a sailboat moves left to right on the sea", "sailboat"},
-    {"a red heart grows bigger on a plain blue background", "heart"},
+    {"a rocket rises up at night under the stars", "\U0001F680", "night"},
+    {"a balloon rises up on a blue sky with clouds", "\U0001F388", "sky"},
+    {"a red heart grows bigger on a plain blue background", "\u2764\uFE0F", "blue"},
 };
 
 static void activated(GtkFlowBox *box, GtkFlowBoxChild *child, KlWelcome *self) {
@@ -23,12 +23,12 @@ static void activated(GtkFlowBox *box, GtkFlowBoxChild *child, KlWelcome *self) 
   gtk_widget_activate_action(GTK_WIDGET(self), "app.example", "s", prompt);
 }
 
-static GtkWidget *example_card(const char *prompt, const char *name) {
-  g_autofree char *path = g_strdup_printf("/org/kinoloom/Studio/examples/%s.png", name);
+static GtkWidget *example_card(const char *prompt, const char *sign, const char *style) {
   GtkWidget *card = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
-  GtkWidget *picture = gtk_picture_new_for_resource(path), *label = gtk_label_new(prompt);
-  gtk_picture_set_content_fit(GTK_PICTURE(picture), GTK_CONTENT_FIT_COVER);
-  gtk_widget_set_size_request(picture, 200, 150);
+  GtkWidget *picture = gtk_label_new(sign), *label = gtk_label_new(prompt);
+  gtk_widget_add_css_class(picture, "kl-example-picture");
+  gtk_widget_add_css_class(picture, style);
+  gtk_widget_set_size_request(picture, 200, 130);
   gtk_accessible_update_state(GTK_ACCESSIBLE(picture), GTK_ACCESSIBLE_STATE_HIDDEN, TRUE, -1);
   gtk_label_set_wrap(GTK_LABEL(label), TRUE);
   gtk_label_set_xalign(GTK_LABEL(label), 0);
@@ -52,7 +52,8 @@ static void kl_welcome_class_init(KlWelcomeClass *klass) {
 static void kl_welcome_init(KlWelcome *self) {
   gtk_widget_init_template(GTK_WIDGET(self));
   for (size_t i = 0; i < G_N_ELEMENTS(EXAMPLES); i++) {
-    gtk_flow_box_append(self->examples, example_card(EXAMPLES[i].prompt, EXAMPLES[i].picture));
+    gtk_flow_box_append(self->examples,
+                        example_card(EXAMPLES[i].prompt, EXAMPLES[i].sign, EXAMPLES[i].style));
     GtkFlowBoxChild *child = gtk_flow_box_get_child_at_index(self->examples, (int)i);
     g_autofree char *label = g_strdup_printf(_("Make “%s”"), EXAMPLES[i].prompt);
     gtk_accessible_update_property(GTK_ACCESSIBLE(child), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);

@@ -12,6 +12,7 @@ struct _KlApplication {
   KlLibrary *library;
   KlQueue *queue;
   KlProjects *projects;
+  gint64 began; /* monotonic microseconds */
   bool leaving; /* quits as soon as every project is closed */
 };
 
@@ -221,10 +222,20 @@ static void kl_application_startup(GApplication *app) {
   self->projects = kl_projects_new(self->queue);
 }
 
+/* The window is seen; what it shows besides may come now. */
+static void first_frame(GdkFrameClock *clock, KlApplication *self) {
+  g_signal_handlers_disconnect_by_data(clock, self);
+  g_debug("first frame after %d ms", (int)((g_get_monotonic_time() - self->began) / 1000));
+  kl_library_refresh(self->library);
+}
+
 static void kl_application_activate(GApplication *app) {
   KlApplication *self = KL_APPLICATION(app);
-  gtk_window_present(GTK_WINDOW(front_window(self)));
-  kl_library_refresh(self->library);
+  bool first = !gtk_application_get_windows(GTK_APPLICATION(app));
+  GtkWidget *w = GTK_WIDGET(front_window(self));
+  gtk_window_present(GTK_WINDOW(w));
+  if (first)
+    g_signal_connect_object(gtk_widget_get_frame_clock(w), "after-paint", G_CALLBACK(first_frame), self, 0);
 }
 
 /* Projects; what is none says so in a toast. */
@@ -261,7 +272,9 @@ static void kl_application_class_init(KlApplicationClass *klass) {
   GTK_APPLICATION_CLASS(klass)->window_removed = kl_application_window_removed;
 }
 
-static void kl_application_init(KlApplication *self) {}
+static void kl_application_init(KlApplication *self) {
+  self->began = g_get_monotonic_time();
+}
 
 KlApplication *kl_application_new(void) {
   return g_object_new(KL_TYPE_APPLICATION, "application-id", "org.kinoloom.Studio", "resource-base-path",
