@@ -1,5 +1,6 @@
 #include "app/studio/application.h"
 
+#include "app/studio/desk.h"
 #include "app/studio/projects.h"
 #include "ui/i18n.h"
 #include "ui/model_manager.h"
@@ -220,6 +221,7 @@ static void kl_application_startup(GApplication *app) {
   self->library = kl_library_new();
   self->queue = kl_queue_new();
   self->projects = kl_projects_new(self->queue);
+  kl_desk_attach(GTK_APPLICATION(app), self->queue);
 }
 
 /* The window is seen; what it shows besides may come now. */
