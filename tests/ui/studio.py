@@ -89,7 +89,10 @@ class Node:
             return  # went away while we looked
 
     def box(self):
-        e = self.a.get_extents(Atspi.CoordType.WINDOW)
+        try:
+            e = self.a.get_extents(Atspi.CoordType.WINDOW)
+        except GLib.Error:  # an object without a place, such as a menu's model
+            return 0, 0, 0, 0
         return e.x, e.y, e.width, e.height
 
     def middle(self):
