@@ -21,6 +21,7 @@ static const CliOption options[] = {
     {"text-encoder", 0, "FILE", NULL, "the same", NULL},
     {"tokenizer", 0, "FILE", NULL, "the same: tokenizer.json or spiece.model", NULL},
     {"vae", 0, "FILE", NULL, "the same", NULL},
+    {"upscaler", 0, "FILE", NULL, "a network that enlarges the decoded frames (import)", NULL},
     {"yes", 'y', NULL, NULL, "replace an imported model of that name (import)", NULL},
     {"quiet", 'q', NULL, NULL, "say nothing but errors", NULL},
     {"help", 'h', NULL, NULL, "this text", NULL},
@@ -53,6 +54,8 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
     a->import.part[KL_PART_TOKENIZER] = value;
   else if (!strcmp(n, "vae"))
     a->import.part[KL_PART_VAE] = value;
+  else if (!strcmp(n, "upscaler"))
+    a->import.part[KL_PART_UPSCALER] = value;
   return true;
 }
 
@@ -70,7 +73,8 @@ static json_t *model_json(const KlModel *m) {
   json_t *d = json_loads(defaults, 0, NULL), *words = json_object();
   json_object_set_new(o, "license", m->license ? json_string(m->license) : json_null());
   json_object_set_new(o, "sha256", sum ? json_string(sum) : json_null());
-  for (int i = 0; i < KL_PARTS; i++) json_object_set_new(o, kl_model_part_name(i), strings(m->parts[i]));
+  for (int i = 0; i < KL_PARTS; i++)
+    if (m->parts[i][0]) json_object_set_new(o, kl_model_part_name(i), strings(m->parts[i]));
   json_object_del(d, "kinoloom_job");
   json_object_set_new(o, "defaults", d);
   for (int i = 0; i < KL_WORD_LISTS; i++)

@@ -109,19 +109,20 @@ static void plan_json(const KlJobPlan *p) {
   g_autofree char *job = kl_job_serialise(p->job, false);
   const KlT2vPlan *t = &p->t2v;
   cli_print_json(json_pack(
-      "{s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:I, s:I, s:I, s:f, s:b, s:{s:I, s:I, s:I, s:I, s:I, "
-      "s:I}, s:{s:I, s:I}, s:b, s:I, s:f, s:b}",
+      "{s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:I, s:I, s:I, s:f, s:b, s:i, s:i, s:i, s:{s:I, s:I, "
+      "s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:b, s:I, s:f, s:b}",
       "job", json_loads(job, 0, NULL), "model", p->model->name, "family", t->family, "device",
       p->backend->name, "container", kl_container_name(p->container), "codec", kl_codec_name(p->codec),
       "frames", (json_int_t)p->job->frames, "chunks", t->chunks, "latent_frames",
       (json_int_t)t->latent_frames, "tokens_frame", (json_int_t)t->tokens_frame, "tokens_chunk",
       (json_int_t)t->tokens_chunk, "tokens", (json_int_t)(t->tokens_frame * t->latent_frames), "flops",
-      t->flops_total, "tiled", (int)t->tiled, "memory", "weights", (json_int_t)t->weights_bytes, "text",
+      t->flops_total, "tiled", (int)t->tiled, "enlarge", t->enlarge, "network_width", t->network_width,
+      "network_height", t->network_height, "memory", "weights", (json_int_t)t->weights_bytes, "text",
       (json_int_t)t->text_bytes, "cache", (json_int_t)t->cache_bytes, "workspace",
-      (json_int_t)t->workspace_bytes, "vae", (json_int_t)t->vae_bytes, "peak", (json_int_t)t->peak_bytes,
-      "device_memory", "total", (json_int_t)p->memory_total, "available", (json_int_t)p->memory_available,
-      "fits", 1, "untiled_bytes", (json_int_t)p->untiled_bytes, "seconds", p->seconds, "measured",
-      (int)p->measured));
+      (json_int_t)t->workspace_bytes, "vae", (json_int_t)t->vae_bytes, "upscaler",
+      (json_int_t)t->upscale_bytes, "peak", (json_int_t)t->peak_bytes, "device_memory", "total",
+      (json_int_t)p->memory_total, "available", (json_int_t)p->memory_available, "fits", 1, "untiled_bytes",
+      (json_int_t)p->untiled_bytes, "seconds", p->seconds, "measured", (int)p->measured));
 }
 
 static void row_bytes(const char *what, size_t bytes) {
@@ -146,6 +147,8 @@ void cli_report_plan(CliReport *r, const KlJobPlan *p, bool json) {
   printf("picture    %" G_GINT64_FORMAT "x%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
          " frames at %d/%d a second: %s\n",
          j->width, j->height, j->frames, j->fps_num, j->fps_den, length);
+  if (t->enlarge > 1)
+    printf("           made at %dx%d, enlarged %d times\n", t->network_width, t->network_height, t->enlarge);
   printf("output     %s, %s%s\n", kl_container_name(p->container), kl_codec_name(p->codec),
          j->provenance ? "" : ", without provenance");
   printf("sampling   %s, %" G_GINT64_FORMAT " steps, guidance %g, shift %g, seed %" G_GINT64_FORMAT "\n",
@@ -162,6 +165,7 @@ void cli_report_plan(CliReport *r, const KlJobPlan *p, bool json) {
   row_bytes("cache", t->cache_bytes);
   row_bytes("workspace", t->workspace_bytes);
   row_bytes("decoding", t->vae_bytes);
+  row_bytes("upscaling", t->upscale_bytes);
   if (j->memory)
     printf("           %s are allowed: fits\n", budget);
   else if (p->memory_available)

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 const char *kl_model_part_name(KlModelPart part) {
-  static const char *const names[KL_PARTS] = {"transformer", "text_encoder", "tokenizer", "vae"};
+  static const char *const names[KL_PARTS] = {"transformer", "text_encoder", "tokenizer", "vae", "upscaler"};
   return names[part];
 }
 
@@ -111,7 +111,7 @@ static bool read_fields(KlModel *m, const json_t *root, const char *shown, GErro
   m->license = g_strdup(json_string_value(json_object_get(root, "license")));
   for (int i = 0; i < KL_PARTS; i++) {
     if (!take_strings(&m->parts[i], root, kl_model_part_name(i), m->folder, shown, error)) return false;
-    if (!m->parts[i][0])
+    if (!m->parts[i][0] && i != KL_PART_UPSCALER)
       return kl_gfail(error, KL_ERROR_INPUT, "%s: it has no \"%s\"", shown, kl_model_part_name(i));
   }
   for (int i = 0; i < KL_WORD_LISTS; i++)
@@ -255,6 +255,7 @@ void kl_model_files(const KlModel *m, KlModelFiles *out) {
       .tokenizer = m->parts[KL_PART_TOKENIZER][0],
       .vae = (const char *const *)m->parts[KL_PART_VAE],
       .vae_files = (int)g_strv_length(m->parts[KL_PART_VAE]),
+      .upscaler = m->parts[KL_PART_UPSCALER][0],
   };
 }
 

@@ -1,9 +1,10 @@
 /* The models this machine has: built-in ones, the user's, and any folder or file that a path names.
  *
  * A model is four parts: transformer, text encoder, tokenizer, autoencoder; a part is one file or its shards.
- * Where they lie is read from model.json (written by us or by `models import`), or found out by names and by
- * the tensors inside (model_scan.c), so that the folders of other programs are read in place. Headers only:
- * listing is fast.
+ * A fifth, an upscaler for the decoded frames, may be named (model.json, `models import --upscaler`); it is
+ * never looked for. Where they lie is read from model.json (written by us or by `models import`), or found
+ * out by names and by the tensors inside (model_scan.c), so that the folders of other programs are read in
+ * place. Headers only: listing is fast.
  *
  * Built-in models are looked for in $KINOLOOM_MODELS (folders, separated by ':') if it is set, else in the
  * installed data folder and in the source tree this program was built from; the user's in
@@ -20,6 +21,7 @@ typedef enum {
   KL_PART_TEXT_ENCODER,
   KL_PART_TOKENIZER,
   KL_PART_VAE,
+  KL_PART_UPSCALER, /* the only one that a model need not have */
   KL_PARTS
 } KlModelPart;
 typedef enum { KL_WORDS_OBJECTS, KL_WORDS_MOTIONS, KL_WORDS_BACKDROPS, KL_WORD_LISTS } KlModelWords;
@@ -34,7 +36,7 @@ typedef struct {
   char *name, *title, *license, *family; /* license may be NULL: not said */
   char *folder;                          /* where model.json or the files lie */
   const char *origin;                    /* "built-in", "imported", "folder" */
-  char **parts[KL_PARTS];                /* absolute paths */
+  char **parts[KL_PARTS];                /* absolute paths; of the upscaler none or one */
   GArray *recorded;                      /* KlModelFile: what the index says, empty without one */
   KlJobSpec *defaults;                   /* only what the model says */
   char **words[KL_WORD_LISTS];           /* what it knows; empty: anything goes */
@@ -44,7 +46,7 @@ typedef struct {
 void kl_model_free(KlModel *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlModel, kl_model_free)
 
-/* "transformer", "text_encoder", "tokenizer", "vae": keys in model.json. */
+/* "transformer", "text_encoder", "tokenizer", "vae", "upscaler": keys in model.json. */
 const char *kl_model_part_name(KlModelPart part);
 /* "objects", "motions", "backdrops". */
 const char *kl_model_words_name(KlModelWords list);

@@ -113,7 +113,7 @@ static char *index_text(const KlModel *m, const KlImport *how, GError **error) {
   json_t *d = json_loads(defaults, 0, NULL), *words = json_object();
   if (m->license) json_object_set_new(root, "license", json_string(m->license));
   for (int i = 0; i < KL_PARTS; i++)
-    if (json_object_set_new(root, kl_model_part_name(i), paths_value(m->parts[i]))) {
+    if (m->parts[i][0] && json_object_set_new(root, kl_model_part_name(i), paths_value(m->parts[i]))) {
       kl_gfail(error, KL_ERROR_INPUT, "a file name of the model is not valid UTF-8");
       goto out;
     }
@@ -298,6 +298,7 @@ bool kl_model_verify(const KlModel *m, int *checked, void (*read)(void *user, gu
   if (!kl_tokenizer_open(m->parts[KL_PART_TOKENIZER][0], &t, &err)) return kl_gerr_input(error, &err);
   kl_tokenizer_free(&t);
   for (int part = 0; part < KL_PARTS; part++)
-    if (part != KL_PART_TOKENIZER && !check_weights(m->parts[part], cancel, error)) return false;
+    if (part != KL_PART_TOKENIZER && m->parts[part][0] && !check_weights(m->parts[part], cancel, error))
+      return false;
   return true;
 }

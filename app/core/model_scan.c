@@ -205,7 +205,7 @@ static void defaults_for(KlModel *m, bool causal, const char *const *transformer
 static const char *const looked_for[KL_PARTS] = {"a Wan transformer (*.safetensors, its shards, or *.gguf)",
                                                  "a UMT5 text encoder (*.safetensors or *.gguf)",
                                                  "tokenizer.json or spiece.model",
-                                                 "a Wan VAE or TAEHV (*.safetensors or *.gguf)"};
+                                                 "a Wan VAE or TAEHV (*.safetensors or *.gguf)", NULL};
 
 static bool choose(KlModel *m, GPtrArray *found, Files *f, const char *only, const char *const *given,
                    const char *shown, GError **error) {
@@ -219,6 +219,7 @@ static bool choose(KlModel *m, GPtrArray *found, Files *f, const char *only, con
       m->parts[part][0] = g_canonicalize_filename(given[part], NULL);
       continue;
     }
+    if (part == KL_PART_UPSCALER) continue;
     if (part == KL_PART_TOKENIZER) {
       const char *pick = NULL;
       static const char *const umt5[] = {"umt5", "google", "tokenizer/", NULL};

@@ -24,6 +24,7 @@ typedef struct {
   const char *tokenizer;
   const char *const *vae;
   int vae_files;
+  const char *upscaler; /* NULL: the model has none */
 } KlModelFiles;
 
 /* A prompt from a moment on. prompts[0].from_frame is 0; later ones ascend. */
@@ -80,7 +81,9 @@ typedef struct {
   int channels, height, width;                       /* of latents */
   bool whole_clip; /* all chunks are sampled together, so none can be begun from another's end */
   int64_t frames;  /* frames that will come out */
-  size_t weights_bytes, text_bytes, cache_bytes, workspace_bytes, vae_bytes,
+  int enlarge;     /* times that the upscaler enlarges decoded frames along a side: 1, 2, 4 */
+  int network_width, network_height; /* pixels before that */
+  size_t weights_bytes, text_bytes, cache_bytes, workspace_bytes, vae_bytes, upscale_bytes,
       peak_bytes; /* peak_bytes: the highest sum at any phase */
   double flops_chunk, flops_total;
   bool tiled;           /* decoding needs tiles to stay in the budget */
@@ -102,9 +105,10 @@ void kl_t2v_free(KlT2v **t);
 const KlT2vPlan *kl_t2v_get_plan(const KlT2v *t);
 
 /* From now on shows, after denoising steps, a frame of the estimate of the clean chunk: rgb [height, width,
- * 3] f32 0..1, borrowed for the call, in the sampling thread. At most ten a second, and at most 5 % of the
- * time is spent on them, loading of the decoder's weights included. What is made does not change by it. Where
- * a preview fails (no memory) there are no more of them. fn NULL: none (the default). */
+ * 3] f32 0..1 at the network's size (not enlarged), borrowed for the call, in the sampling thread. At most
+ * ten a second, and at most 5 % of the time is spent on them, loading of the decoder's weights included. What
+ * is made does not change by it. Where a preview fails (no memory) there are no more of them. fn NULL: none
+ * (the default). */
 typedef void (*KlPreviewFn)(void *user, const float *rgb, int width, int height);
 void kl_t2v_set_preview(KlT2v *t, KlPreviewFn fn, void *user);
 

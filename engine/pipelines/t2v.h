@@ -2,6 +2,7 @@
  * (chunk-causal and whole clips), t2v_state.c stores and restores. */
 #pragma once
 
+#include "engine/models/upscaler.h"
 #include "engine/models/vae.h"
 #include "engine/models/wan_dit.h"
 #include "engine/pipelines/pipeline.h"
@@ -22,7 +23,7 @@ typedef struct {
 enum { KL_T2V_CLIP_FRAMES = 21 }; /* what bidirectional Wan checkpoints were trained on: 81 video frames */
 
 struct KlT2v {
-  KlT2vParams p; /* own copies of everything it points to */
+  KlT2vParams p; /* own copies of everything it points to; width and height become the network's */
   KlT2vPlan plan;
   KlBackend *backend;
   KlWeights *wan_weights, *vae_weights;
@@ -31,6 +32,13 @@ struct KlT2v {
   KlVaeInfo vae_info;
   KlWanConfig config;
   KlVaeDecoder *decoder;
+
+  /* t2v_upscale.c */
+  KlWeights *upscaler_weights;
+  KlUpscaler *upscaler; /* NULL: the model has none */
+  int enlarge;          /* times: 1, 2 or 4 */
+  int out_width, out_height;
+  float *large; /* a frame of scale times the network's size */
 
   int height, width;            /* of latents */
   size_t frame_elems;           /* elements of one latent frame */
@@ -89,5 +97,13 @@ void kl_t2v_guide(const KlT2v *t, int step, const float *cond, const float *unco
 /* What stands beside the latent of a chunk. */
 KlWanCondition kl_t2v_condition(const KlT2v *t);
 
+/* Opens the model's upscaler (path NULL: none) and settles how much it enlarges at the size asked for;
+ * plan.size_multiple becomes that of the output. */
+bool kl_t2v_open_upscaler(KlT2v *t, const char *path, KlErr *err);
+/* The given first frame from the output's to the network's size, in place. */
+void kl_t2v_shrink_first_frame(KlT2v *t);
+/* A decoded frame at the output's size, borrowed until the next call; NULL and *err when it fails. */
+const float *kl_t2v_enlarge(KlT2v *t, const float *rgb, const KlCancel *cancel, KlErr *err);
+void kl_t2v_free_upscaler(KlT2v *t);
 /* The prompt in force at a video frame. */
 int kl_t2v_prompt_at(const KlT2v *t, int64_t frame);

@@ -116,7 +116,10 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
   size_t sampling = plan->weights_bytes + plan->cache_bytes;
   /* A whole clip gives its transformer back before decoding; a stream holds both, and they share the
    * workspace. */
-  size_t beside = (c->causal ? sampling : 0) + vae_weights, budget = t->p.memory_budget;
+  if (t->enlarge > 1 &&
+      !kl_upscaler_plan(t->upscaler, t->p.height, t->p.width, &plan->upscale_bytes, NULL, err))
+    return false;
+  size_t beside = (c->causal ? sampling : 0) + vae_weights + plan->upscale_bytes, budget = t->p.memory_budget;
   KlVaeDecodePlan decode;
   t->vae_budget = budget > beside ? budget - beside : 0;
   if (!kl_vae_decode_plan(t->vae, t->height, t->width, t->vae_budget, &decode, err)) return false;
@@ -157,9 +160,13 @@ static bool inspect(KlT2v *t, const KlModelFiles *f, KlErr *err) {
                    "transformer and VAE do not belong together: %d and %d latent channels", t->config.out_dim,
                    t->vae_info.latent_channels);
   t->plan.size_multiple = t->vae_info.stride_space * t->config.patch_h;
-  if (!check_size(t, err) || !settle_streaming(t, err)) return false;
+  if (!kl_t2v_open_upscaler(t, f->upscaler, err) || !check_size(t, err) || !settle_streaming(t, err))
+    return false;
   if (t->p.first_frame && !t->config.first_frame_channels)
     return kl_fail(err, KL_ERR_UNSUPPORTED, "this model cannot start from an image");
+  t->plan.enlarge = t->enlarge;
+  t->plan.network_width = t->p.width = t->out_width / t->enlarge;
+  t->plan.network_height = t->p.height = t->out_height / t->enlarge;
   t->height = t->p.height / t->vae_info.stride_space;
   t->width = t->p.width / t->vae_info.stride_space;
   t->frame_elems = (size_t)t->config.out_dim * (size_t)t->height * (size_t)t->width;
@@ -317,6 +324,7 @@ static bool encode_first_frame(KlT2v *t, const KlCancel *cancel, const KlProgres
   KlVaeEncoder *e = NULL;
   t->first_latent = kl_alloc(t->frame_elems, sizeof(float));
   if (!t->first_latent) return kl_fail(err, KL_ERR_OOM, "no memory for the first frame");
+  kl_t2v_shrink_first_frame(t);
   bool ok = kl_vae_encoder_new(t->vae, t->p.height, t->p.width, &e, err) &&
             kl_vae_encoder_push(e, t->p.first_frame, 1, t->first_latent, cancel, err);
   kl_vae_encoder_free(&e);
@@ -386,6 +394,7 @@ void kl_t2v_free(KlT2v **pt) {
   if (!t) return;
   free_transformer(t);
   kl_vae_decoder_free(&t->decoder);
+  kl_t2v_free_upscaler(t);
   kl_vae_free(&t->vae);
   kl_weights_free(&t->vae_weights);
   kl_solver_free(&t->solver);
@@ -508,10 +517,15 @@ bool kl_t2v_decode(KlT2v *t, bool (*frame)(void *, int64_t, const float *, KlErr
     ok = kl_vae_decoder_push(t->decoder, t->latents + (size_t)i * t->frame_elems, rgb, &n, cancel, err);
     if (ok && !kl_all_finite(rgb, (size_t)n * pixels))
       ok = kl_fail(err, KL_ERR_FORMAT, "the decoder produced values that are not finite (chunk %d)", t->next);
-    for (int k = 0; ok && k < n && done < t->span.frames; k++, done++)
-      ok = frame(user, t->span.first_frame + done, rgb + (size_t)k * pixels, err);
+    for (int k = 0; ok && k < n && done < t->span.frames; k++, done++) {
+      const float *out = kl_t2v_enlarge(t, rgb + (size_t)k * pixels, cancel, err);
+      ok = out && frame(user, t->span.first_frame + done, out, err);
+    }
   }
-  if (ok && t->next == 1) kl_weights_drop(t->vae_weights, NULL);
+  if (ok && t->next == 1) {
+    kl_weights_drop(t->vae_weights, NULL);
+    if (t->upscaler_weights) kl_weights_drop(t->upscaler_weights, NULL);
+  }
   if (ok) t->has_chunk = false;
   kl_free(&rgb);
   return ok;

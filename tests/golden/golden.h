@@ -44,4 +44,5 @@ void golden_umt5(Golden *g);
 void golden_schedules(Golden *g);
 void golden_wan_vae(Golden *g);
 void golden_taehv(Golden *g);
+void golden_upscaler(Golden *g);
 void golden_tokenizer(Golden *g); /* the folder DIR/tokenizer */

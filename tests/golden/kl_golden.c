@@ -16,9 +16,9 @@ static const struct {
   const char *prefix; /* of the case's name: wan_t2v, wan_t2v_long, ... */
   void (*run)(Golden *g);
 } networks[] = {
-    {"schedules", golden_schedules}, {"starter", golden_starter},       {"taehv", golden_taehv},
-    {"umt5", golden_umt5},           {"wan_causal", golden_wan_causal}, {"wan_t2v", golden_wan},
-    {"wan_vace", golden_wan},        {"wan_vae", golden_wan_vae},
+    {"schedules", golden_schedules}, {"starter", golden_starter}, {"taehv", golden_taehv},
+    {"upscaler", golden_upscaler},   {"umt5", golden_umt5},       {"wan_causal", golden_wan_causal},
+    {"wan_t2v", golden_wan},         {"wan_vace", golden_wan},    {"wan_vae", golden_wan_vae},
 };
 
 /* ---- what the cases use ---- */

@@ -20,7 +20,7 @@ static KlModelFiles model(int which) {
     g_snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
     files[i] = path[i];
   }
-  return (KlModelFiles){&files[0], 1, &files[1], 1, files[2], &files[3], 1};
+  return (KlModelFiles){&files[0], 1, &files[1], 1, files[2], &files[3], 1, NULL};
 }
 
 static const KlPrompt one_prompt[] = {{0, "aaa aa"}};

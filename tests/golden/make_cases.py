@@ -1,6 +1,8 @@
-"""Writes taehv_shuffle.{weights,case}.safetensors: TAEHV with "upsampling": "shuffle", computed with torch in f32 on random weights.
+"""Writes the cases of our own networks, computed with torch in f32 on random weights:
 
-    /usr/bin/python3 make_taehv_shuffle.py [folder]
+taehv_shuffle: TAEHV with "upsampling": "shuffle"; upscaler: the spatial upscaler.
+
+    /usr/bin/python3 make_cases.py [folder]
 """
 import json
 import os
@@ -62,6 +64,13 @@ def encode(video):
     return conv(x, 'encoder.17', LATENT)
 
 
+def upscale(x, channels, layers, scale):
+    y = x
+    for i in range(layers):
+        y = F.relu(conv(y, f'body.{2 * i}', channels))
+    return (F.pixel_shuffle(conv(y, f'body.{2 * layers}', 3 * scale ** 2), scale) + F.interpolate(x, scale_factor=scale)).clamp(0, 1)
+
+
 def write(path, tensors, dtype, config):
     header, blobs, at = {'__metadata__': {'config': json.dumps(config)}}, [], 0
     for name, t in tensors.items():
@@ -83,4 +92,9 @@ if __name__ == '__main__':
     config = {'latent_channels': LATENT, 'patch_size': PATCH, 'encoder_width': ENCODER, 'decoder_widths': WIDTHS, 'upsampling': 'shuffle'}
     write(f'{folder}/taehv_shuffle.weights.safetensors', weights, np.float16, config)
     write(f'{folder}/taehv_shuffle.case.safetensors', case, np.float32, config)
+    weights.clear()
+    frame = torch.rand(1, 3, 13, 9)
+    case = {'frame': frame, 'enlarged': upscale(frame, 8, 3, 4)}
+    write(f'{folder}/upscaler.weights.safetensors', weights, np.float16, {'scale': 4, 'size': 32, 'channels': 8, 'layers': 3})
+    write(f'{folder}/upscaler.case.safetensors', case, np.float32, {})
     print({k: (tuple(v.shape), round(v.std().item(), 3)) for k, v in case.items()})
