@@ -14,7 +14,7 @@ typedef struct {
 /* clang-format off */
 static const CliOption options[] = {
     {"json", 0, NULL, NULL, "print JSON (list, show)", NULL},
-    {"words", 0, NULL, NULL, "the words that the model knows, one a line (show)", NULL},
+    {"words", 0, NULL, NULL, "the words that the model knows, a line each with those that mean the same\n(show; also as --json)", NULL},
     {"name", 0, "NAME", NULL, "how the model is to be called (import)", NULL},
     {"copy", 0, NULL, NULL, "copy the files into the user's folder instead of naming them (import)", NULL},
     {"transformer", 0, "FILE", NULL, "take this file for the part (import)", NULL},
@@ -125,17 +125,29 @@ static void show_text(const KlModel *m) {
   for (char **p = m->examples; *p; p++) printf("%-13s %s\n", p == m->examples ? "examples" : "", *p);
 }
 
+/* A line a phrase, with those that mean the same behind it. */
+static void show_words(const KlModel *m, bool json) {
+  guint n;
+  const KlModelWord *w = kl_model_words(m, &n);
+  if (json) {
+    g_autofree char *text = kl_model_words_text(m);
+    puts(text);
+    return;
+  }
+  for (guint i = 0; i < n; i++) {
+    bool first = i == 0 || w[i].group != w[i - 1].group, last = i + 1 == n || !w[i + 1].other;
+    if (first) printf("%s%s:\n", i ? "\n" : "", kl_model_words_name(w[i].group));
+    printf("%s%s%s", w[i].other ? ", " : "  ", w[i].text, last ? "\n" : "");
+  }
+  if (!n) cli_note("%s has no list of words: it was trained on free text", m->name);
+}
+
 static bool show(const Asked *a, GPtrArray *words, GError **error) {
   if (words->len > 2) return kl_gfail(error, KL_ERROR_USAGE, "one model at a time");
   g_autoptr(KlModel) m = kl_catalogue_find(words->len > 1 ? words->pdata[1] : NULL, error);
   if (!m) return false;
   if (a->words) {
-    for (int i = 0; i < KL_WORD_LISTS; i++) {
-      if (m->words[i][0]) printf("%s%s:\n", i ? "\n" : "", kl_model_words_name(i));
-      for (char **p = m->words[i]; *p; p++) printf("  %s\n", *p);
-    }
-    if (!m->words[0][0] && !m->words[1][0] && !m->words[2][0])
-      cli_note("%s has no list of words: it was trained on free text", m->name);
+    show_words(m, a->json);
   } else if (a->json) {
     cli_print_json(model_json(m));
   } else {
@@ -187,7 +199,7 @@ static bool verify(const Asked *a, GPtrArray *words, GError **error) {
 
 static void print_help(void) {
   puts("Usage: kinoloom models list [--json]\n"
-       "       kinoloom models show [NAME|PATH] [--words|--json]\n"
+       "       kinoloom models show [NAME|PATH] [--words] [--json]\n"
        "       kinoloom models import PATH [--name NAME] [--copy]\n"
        "       kinoloom models verify [NAME|PATH]\n"
        "A model is a transformer, a text encoder, a tokenizer and an autoencoder: a folder in the original "

@@ -44,6 +44,15 @@ static void draw(const KlEvent *e) {
   cli_bar(whole);
 }
 
+/* Each word of all that the model knows, once; free with g_strfreev. */
+static char **known_words(const KlModel *m) {
+  guint n;
+  const KlModelWord *w = kl_model_words(m, &n);
+  g_autofree char **phrases = g_new0(char *, n + 1);
+  for (guint i = 0; i < n; i++) phrases[i] = (char *)w[i].text;
+  return kl_phrase_words((char *const *const[]){phrases}, 1);
+}
+
 #define LONGEST_WORD 40 /* characters of an unknown word that are shown */
 
 static void unknown_word(void *user, const char *word) {
@@ -57,8 +66,7 @@ static void unknown_word(void *user, const char *word) {
     if (!strcmp(r->words->pdata[i], clean)) return;
   g_ptr_array_add(r->words, g_strdup(clean));
   if (r->words->len > 20) return; /* a long text in another language: enough was said */
-  g_auto(GStrv) known =
-      r->plan ? kl_phrase_words((char *const *const *)r->plan->model->words, KL_WORD_LISTS) : NULL;
+  g_auto(GStrv) known = r->plan ? known_words(r->plan->model) : NULL;
   const char *near = known ? kl_near(clean, (const char *const *)known) : NULL;
   if (cli_out.progress == CLI_PROGRESS_JSON)
     cli_event_json(json_pack("{s:s, s:s, s:o}", "event", "unknown_word", "word", clean, "near",

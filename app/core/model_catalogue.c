@@ -13,11 +13,6 @@ const char *kl_model_part_name(KlModelPart part) {
   return names[part];
 }
 
-const char *kl_model_words_name(KlModelWords list) {
-  static const char *const names[KL_WORD_LISTS] = {"objects", "motions", "backdrops"};
-  return names[list];
-}
-
 static void file_clear(void *p) {
   KlModelFile *f = p;
   g_free(f->path);
@@ -33,6 +28,7 @@ void kl_model_free(KlModel *m) {
   g_free(m->folder);
   for (int i = 0; i < KL_PARTS; i++) g_strfreev(m->parts[i]);
   for (int i = 0; i < KL_WORD_LISTS; i++) g_strfreev(m->words[i]);
+  if (m->vocabulary) g_array_unref(m->vocabulary);
   g_strfreev(m->examples);
   kl_job_free(m->defaults);
   if (m->recorded) g_array_unref(m->recorded);
@@ -47,6 +43,7 @@ KlModel *kl_model_new_(const char *origin) {
   g_array_set_clear_func(m->recorded, file_clear);
   for (int i = 0; i < KL_PARTS; i++) m->parts[i] = g_new0(char *, 1);
   for (int i = 0; i < KL_WORD_LISTS; i++) m->words[i] = g_new0(char *, 1);
+  m->vocabulary = kl_model_vocabulary_new_();
   m->examples = g_new0(char *, 1);
   return m;
 }
@@ -94,8 +91,7 @@ static bool read_recorded(KlModel *m, const json_t *list, const char *shown, GEr
 }
 
 static bool read_fields(KlModel *m, const json_t *root, const char *shown, GError **error) {
-  const json_t *words = json_object_get(root, "words"), *defaults = json_object_get(root, "defaults"),
-               *format = json_object_get(root, "format");
+  const json_t *defaults = json_object_get(root, "defaults"), *format = json_object_get(root, "format");
   const char *name = json_string_value(json_object_get(root, "name")),
              *title = json_string_value(json_object_get(root, "title"));
   const char *family = json_string_value(json_object_get(root, "family"));
@@ -114,8 +110,7 @@ static bool read_fields(KlModel *m, const json_t *root, const char *shown, GErro
     if (!m->parts[i][0] && i != KL_PART_UPSCALER)
       return kl_gfail(error, KL_ERROR_INPUT, "%s: it has no \"%s\"", shown, kl_model_part_name(i));
   }
-  for (int i = 0; i < KL_WORD_LISTS; i++)
-    if (!take_strings(&m->words[i], words, kl_model_words_name(i), NULL, shown, error)) return false;
+  if (!kl_model_read_words_(m, json_object_get(root, "words"), shown, error)) return false;
   if (!take_strings(&m->examples, root, "examples", NULL, shown, error)) return false;
   if (defaults && !kl_job_parse_fields(m->defaults, defaults, shown, error)) return false;
   return read_recorded(m, json_object_get(root, "files"), shown, error);

@@ -24,7 +24,22 @@ typedef enum {
   KL_PART_UPSCALER, /* the only one that a model need not have */
   KL_PARTS
 } KlModelPart;
-typedef enum { KL_WORDS_OBJECTS, KL_WORDS_MOTIONS, KL_WORDS_BACKDROPS, KL_WORD_LISTS } KlModelWords;
+typedef enum {
+  KL_WORDS_OBJECTS,
+  KL_WORDS_MOTIONS,
+  KL_WORDS_ACTIONS, /* what some objects do by themselves: "penguin dances" */
+  KL_WORDS_BACKDROPS,
+  KL_WORDS_SIZES,
+  KL_WORDS_SPEEDS,
+  KL_WORDS_COLOURS,
+  KL_WORD_LISTS
+} KlModelWords;
+
+typedef struct {
+  const char *text; /* a word or a phrase; belongs to the model */
+  KlModelWords group;
+  bool other; /* another way to say the same as the entry before */
+} KlModelWord;
 
 typedef struct {
   char *path; /* absolute */
@@ -39,7 +54,8 @@ typedef struct {
   char **parts[KL_PARTS];                /* absolute paths; of the upscaler none or one */
   GArray *recorded;                      /* KlModelFile: what the index says, empty without one */
   KlJobSpec *defaults;                   /* only what the model says */
-  char **words[KL_WORD_LISTS];           /* what it knows; empty: anything goes */
+  char **words[KL_WORD_LISTS];           /* what it knows, a phrase for each; empty: anything goes */
+  GArray *vocabulary; /* KlModelWord: the same with all that mean the same; see kl_model_words */
   char **examples;
 } KlModel;
 
@@ -48,8 +64,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlModel, kl_model_free)
 
 /* "transformer", "text_encoder", "tokenizer", "vae", "upscaler": keys in model.json. */
 const char *kl_model_part_name(KlModelPart part);
-/* "objects", "motions", "backdrops". */
-const char *kl_model_words_name(KlModelWords list);
+/* "objects", "motions", "actions", "backdrops", "sizes", "speeds", "colours": keys of "words", which
+ * model.json holds itself or names a file of (words.json). Each is a list of phrases, or of lists of phrases
+ * that mean the same. */
+const char *kl_model_words_name(KlModelWords group);
+/* All that the model knows, for completion: group by group, each phrase followed by those that mean the same.
+ * *n: how many, 0 for models of free text. Borrowed: lives as long as m. */
+const KlModelWord *kl_model_words(const KlModel *m, guint *n);
+/* The same as JSON text, as in words.json. A new string. */
+char *kl_model_words_text(const KlModel *m);
 
 /* All models by name, KlModel, owned by the array. Broken ones are left out with a warning (kl_log). */
 GPtrArray *kl_catalogue_list(void);

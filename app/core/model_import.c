@@ -110,7 +110,7 @@ static char *index_text(const KlModel *m, const KlImport *how, GError **error) {
       json_pack("{s:i, s:s, s:s, s:s}", "format", 1, "name", m->name, "title", m->title, "family", m->family);
   char *out = NULL;
   g_autofree char *defaults = kl_job_serialise(m->defaults, false);
-  json_t *d = json_loads(defaults, 0, NULL), *words = json_object();
+  json_t *d = json_loads(defaults, 0, NULL);
   if (m->license) json_object_set_new(root, "license", json_string(m->license));
   for (int i = 0; i < KL_PARTS; i++)
     if (m->parts[i][0] && json_object_set_new(root, kl_model_part_name(i), paths_value(m->parts[i]))) {
@@ -119,9 +119,7 @@ static char *index_text(const KlModel *m, const KlImport *how, GError **error) {
     }
   json_object_del(d, "kinoloom_job");
   json_object_set(root, "defaults", d);
-  for (int i = 0; i < KL_WORD_LISTS; i++)
-    json_object_set_new(words, kl_model_words_name(i), strings_value(m->words[i]));
-  json_object_set(root, "words", words);
+  json_object_set_new(root, "words", kl_model_words_json_(m));
   json_object_set_new(root, "examples", strings_value(m->examples));
   if (add_sums(m, how, root, error)) {
     char *raw = json_dumps(root, JSON_INDENT(2));
@@ -129,7 +127,6 @@ static char *index_text(const KlModel *m, const KlImport *how, GError **error) {
     free(raw);
   }
 out:
-  json_decref(words);
   json_decref(d);
   json_decref(root);
   return out;

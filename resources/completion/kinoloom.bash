@@ -4,6 +4,15 @@ _kinoloom_models() {
   kinoloom models list 2>/dev/null | cut -d' ' -f1
 }
 
+# The last word of a prompt, from the words that the default model knows: "a red he" becomes "a red heart".
+_kinoloom_prompt() {
+  local text=${1#[\"\']} head= word
+  case $text in *' '*) head="${text% *} " ;; esac
+  while IFS= read -r word; do
+    case $word in "${text#"$head"}"*) COMPREPLY+=("$head$word") ;; esac
+  done < <(kinoloom models show --words 2>/dev/null | sed -n 's/^  //; t list; d; :list; s/, /\n/g; p' | sort -u)
+}
+
 _kinoloom() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
   COMPREPLY=()
@@ -18,17 +27,21 @@ _kinoloom() {
     --container) words='mp4 webm mkv gif apng png png-sequence' ;;
     --codec) words='auto h264 vp9 av1 mpeg4' ;;
     --progress) words='bar json none' ;;
-    --size | -s) words='128x128 480x832 832x480 1280x720' ;;
+    --size | -s) words='128x128 256x256 512x512 480x832 832x480 1280x720' ;;
     --preset) words='infographic slide square story a4' ;;
     --ask) words='http://127.0.0.1:8080/v1' ;;
     --fit) words='contain cover' ;;
     --fps) words='16 24 25 29.97 30 30000/1001' ;;
     show | verify) [ "$command" = models ] && words="$(_kinoloom_models) --words --json" ;;
-    --image | -i | --output | -o | --ledger | --complete | --refine | --preview | --transformer | --text-encoder | --tokenizer | --vae)
+    --image | -i | --output | -o | --ledger | --complete | --refine | --preview | --transformer | --text-encoder | --tokenizer | --vae | --upscaler)
       compopt -o default 2>/dev/null
       return
       ;;
-    --prompt | -p | --negative | --seconds | -t | --frames | --seed | --seed-at | --job | -j | --steps | --guidance | --shift | --window | --sink | \
+    --prompt | -p)
+      _kinoloom_prompt "$cur"
+      return
+      ;;
+    --negative | --seconds | -t | --frames | --seed | --seed-at | --job | -j | --steps | --guidance | --shift | --window | --sink | \
       --clip | --overlap | --threads | --memory | --crf | --name | --only | --candidates | --ask-model | --asset | --from) return ;;
     *)
       case $command in
@@ -57,7 +70,7 @@ _kinoloom() {
         if [ "$COMP_CWORD" -eq 2 ]; then
           words='list show import verify'
         else
-          words='--json --words --name --copy --transformer --text-encoder --tokenizer --vae --yes --quiet --help'
+          words='--json --words --name --copy --transformer --text-encoder --tokenizer --vae --upscaler --yes --quiet --help'
           compopt -o default 2>/dev/null
         fi
         ;;

@@ -75,6 +75,14 @@ class Usage(kit.Case):
         done = self.ok(self.render('-o', 'a.mp4', prompt='a red haert'))
         self.assertIn('"haert"; did you mean "heart"?', done.err)
 
+    def test_words_in_groups(self):
+        self.model('said', words='words.json')
+        (self.dir / 'models' / 'said' / 'words.json').write_text(json.dumps({'objects': ['heart', ['moon', 'crescent moon']], 'speeds': ['slowly']}))
+        self.assertEqual(self.ok(self.run_('models', 'show', 'said', '--words')).out, 'objects:\n  heart\n  moon, crescent moon\n\nspeeds:\n  slowly\n')
+        self.assertEqual(json.loads(self.ok(self.run_('models', 'show', 'said', '--words', '--json')).out)['objects'][1], ['moon', 'crescent moon'])
+        done = self.ok(self.run_('render', 'text-to-video', '--model', 'said', '-p', 'a haert', '-o', 'a.mp4'))
+        self.assertIn('did you mean "heart"?', done.err)
+
     def test_result_on_stdout(self):
         done = self.ok(self.render('-o', 'a.mp4'))
         self.assertEqual(done.out, 'a.mp4\n')

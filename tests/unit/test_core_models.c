@@ -147,6 +147,67 @@ static void not_finite(void) {
   g_assert_cmpint(kl_exit_code(e), ==, 3);
 }
 
+static char *write_text(const char *folder, const char *name, const char *text) {
+  char *path = g_build_filename(root, folder, name, NULL);
+  g_assert_true(g_file_set_contents(path, text, -1, NULL));
+  return path;
+}
+
+#define NAMED "{\"name\":\"n\",\"transformer\":\"t\",\"text_encoder\":\"e\",\"tokenizer\":\"k\",\"vae\":\"v\""
+
+/* An upscaler is optional; words are an object or the name of a file, entries may have others that mean the
+ * same. */
+static void words(void) {
+  g_autofree char *dir = g_build_filename(root, "said", NULL);
+  g_assert_cmpint(g_mkdir_with_parents(dir, 0700), ==, 0);
+  g_autofree char *at =
+      write_text("said", "model.json", NAMED ",\"upscaler\":\"u\",\"words\":\"words.json\"}");
+  static const char text[] =
+      "{\n  \"objects\": [\n    \"heart\",\n    [\n      \"moon\",\n      \"crescent moon\"\n    ]\n  ],\n"
+      "  \"speeds\": [\n    \"slowly\"\n  ]\n}";
+  g_autofree char *list = write_text("said", "words.json", text);
+  g_autoptr(GError) e = NULL;
+  g_autoptr(KlModel) m = kl_model_read(at, "folder", &e);
+  g_assert_no_error(e);
+  expect(m, KL_PART_UPSCALER, "/said/u");
+  KlModelFiles files;
+  kl_model_files(m, &files);
+  g_assert_cmpstr(files.upscaler, ==, m->parts[KL_PART_UPSCALER][0]);
+  guint n;
+  const KlModelWord *w = kl_model_words(m, &n);
+  static const KlModelWord want[] = {{"heart", KL_WORDS_OBJECTS, false},
+                                     {"moon", KL_WORDS_OBJECTS, false},
+                                     {"crescent moon", KL_WORDS_OBJECTS, true},
+                                     {"slowly", KL_WORDS_SPEEDS, false}};
+  g_assert_cmpuint(n, ==, G_N_ELEMENTS(want));
+  for (guint i = 0; i < n; i++) {
+    g_assert_cmpstr(w[i].text, ==, want[i].text);
+    g_assert_true(w[i].group == want[i].group && w[i].other == want[i].other);
+  }
+  g_assert_cmpint(g_strv_length(m->words[KL_WORDS_OBJECTS]), ==, 2);
+  g_autofree char *again = kl_model_words_text(m);
+  g_assert_cmpstr(again, ==, text);
+
+  static const char *const bad[] = {
+      ",\"words\":\"none.json\"}",       ",\"words\":[]}",
+      ",\"words\":{\"objects\":[[]]}}",  ",\"words\":{\"objects\":[\"\"]}}",
+      ",\"words\":{\"sizes\":\"big\"}}", ",\"words\":{\"objects\":[[\"a\",1]]}}"};
+  for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+    g_autofree char *json = g_strconcat(NAMED, bad[i], NULL), *path = write_text("said", "model.json", json);
+    g_autoptr(GError) why = NULL;
+    g_assert_null(kl_model_read(path, "folder", &why));
+    g_assert_error(why, KL_ERROR, KL_ERROR_INPUT);
+    g_assert_true(strstr(why->message, "words") || strstr(why->message, "phrases"));
+  }
+  g_autofree char *plain = write_text("said", "model.json", NAMED "}");
+  g_autoptr(KlModel) free_text = kl_model_read(plain, "folder", &e);
+  g_assert_no_error(e);
+  kl_model_words(free_text, &n);
+  g_assert_cmpuint(n, ==, 0);
+  kl_model_files(free_text, &files);
+  g_assert_null(files.upscaler);
+}
+
 static void listed(void) {
   g_autoptr(GPtrArray) all = kl_catalogue_list();
   g_autoptr(GError) e = NULL;
@@ -191,6 +252,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/core/models/removed", removed);
   g_test_add_func("/core/models/not-finite", not_finite);
   g_test_add_func("/core/models/list", listed);
+  g_test_add_func("/core/models/words", words);
   int rc = g_test_run();
   g_autofree char *rm = g_strdup_printf("rm -rf '%s'", root);
   return g_spawn_command_line_sync(rm, NULL, NULL, NULL, NULL) ? rc : 1;
