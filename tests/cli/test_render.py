@@ -126,10 +126,11 @@ class PublicFolder(Real):
 @kit.unittest.skipUnless(HAS_STARTER, 'the built-in model is not in the source tree')
 class BuiltIn(Real):
     args = ['render', 'text-to-video', '--prompt', 'a red heart grows bigger on a plain blue background', '--seed', '3', '--steps', '2']
+    large, args = args, [*args, '--size', '128x128']  # at its own size it is enlarged four times
 
     def test_killed_and_resumed(self):
-        self.ok(self.run_(*self.args, '-t', '8', '-o', 'a.mp4'))
-        done = self.killed([*self.args, '-t', '8', '-o', 'b.mp4'], 2)
+        self.ok(self.run_(*self.large, '-t', '8', '-o', 'a.mp4'))
+        done = self.killed([*self.large, '-t', '8', '-o', 'b.mp4'], 2)
         self.assertGreaterEqual(json.loads(done.out)['resumed_from'], 2)
         self.assertEqual(self.sum('a.mp4'), self.sum('b.mp4'))
 
@@ -149,7 +150,7 @@ class BuiltIn(Real):
 
     def test_cancel_is_quick(self):
         for wait in (0.05, 0.3, 0.8):
-            p = self.start(*self.args, '-t', '20', '-o', 'c.mp4', '-y')
+            p = self.start(*self.large, '-t', '20', '-o', 'c.mp4', '-y')
             time.sleep(wait)
             began = time.monotonic()
             p.send_signal(signal.SIGINT)
@@ -172,6 +173,18 @@ class BuiltIn(Real):
             self.assertLess(first, 15)  # 3 s on a machine that is not shared
             peaks.append(json.loads(out)['peak_bytes'])
         self.assertLess(peaks[1], 1.05 * peaks[0] + 3e6)  # the encoder's threads make the peak vary a little
+
+    def test_sizes_of_a_model_with_an_upscaler(self):
+        if not (STARTER / 'upscaler.safetensors').exists():
+            self.skipTest('the built-in model has no upscaler')
+        plan = lambda size: json.loads(self.ok(self.run_(*self.args[:-1], size, '--dry-run', '--json')).out)
+        for size, enlarge in (('128x128', 1), ('256x256', 2), ('512x512', 4), ('512x256', 4)):
+            p = plan(size)
+            self.assertEqual((p['enlarge'], p['network_width'] * enlarge), (enlarge, int(size.split('x')[0])))
+            self.assertEqual(p['memory']['upscaler'] > 0, enlarge > 1)
+        self.fails(self.run_(*self.args[:-1], '520x520', '--dry-run'), 2, 'multiples', '512x512')
+        self.ok(self.run_(*self.args[:-1], '256x256', '--frames', '1', '-o', 'a.png'))
+        self.assertEqual((json.loads(self.ok(self.run_('probe', '--json', 'a.png')).out)['width']), 256)
 
     def test_unknown_word(self):
         self.assertIn('"zyzzyva"', self.ok(self.run_('render', 'text-to-video', '-p', 'a red zyzzyva', '--frames', '1', '--steps', '1', '-o', 'a.png')).err)

@@ -7,6 +7,8 @@ import struct
 import numpy as np
 import torch
 
+import upscaler
+import words
 import world
 from autoencoder import AutoEncoder
 from sampling import PROMPTS, load, sample
@@ -65,9 +67,12 @@ def export(out, name, model, title):
         'format': 1, 'name': model, 'title': title,
         'license': 'MIT', 'family': 'wan-causal', 'transformer': 'transformer.safetensors', 'text_encoder': 'text_encoder.safetensors',
         'tokenizer': 'tokenizer.json', 'vae': 'vae.safetensors', 'defaults': {**DEFAULTS, **(QUICK if 'steps' in state else {})},
-        'words': {'objects': list(world.OBJECTS), 'motions': [f[0] for f in world.MOTIONS.values()],
-                  'backdrops': [world.backdrop_phrase(b) for b in world.BACKDROPS]},
+        'words': 'words.json',
         'examples': [PROMPTS[i] for i in (0, 8, 9)]})
+    with open(f'{out}/words.json', 'w') as f:
+        f.write(words.text())
+    if os.path.exists(f'{out}/upscaler.safetensors'):
+        upscaler.declare(out)
     size = sum(os.path.getsize(os.path.join(out, f)) for f in os.listdir(out))
     print(f'{out}: transformer step {state["it"]} ({state["clips"]} clips), autoencoder step {ae_steps}, {size / 1e6:.1f} MB')
 
