@@ -41,19 +41,38 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
   return true;
 }
 
+static double percent(double part, double whole) {
+  return whole > 0 ? 100 * part / whole : 0;
+}
+
 static void on_row(void *user, const KlBenchRow *r) {
   Asked *a = user;
   if (a->json) {
-    json_array_append_new(a->list, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:s, s:i}", "name", r->name,
-                                             "seconds", r->seconds, "gflops", r->gflops, "ceiling_gflops",
-                                             r->ceiling_gflops, "share", r->share, "busy_share",
-                                             r->busy_share, "peak_bytes", (json_int_t)r->peak_bytes, "dtype",
-                                             r->dtype, "threads", r->threads));
+    json_t *o;
+    json_array_append_new(
+        a->list, o = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:s, s:i}", "name", r->name, "seconds",
+                               r->seconds, "gflops", r->gflops, "ceiling_gflops", r->ceiling_gflops, "share",
+                               r->share, "busy_share", r->busy_share, "peak_bytes", (json_int_t)r->peak_bytes,
+                               "dtype", r->dtype, "threads", r->threads));
+    if (r->real_time > 0) {
+      json_object_set_new(o, "real_time", json_real(r->real_time));
+      json_object_set_new(o, "real_time_busy", json_real(r->real_time_busy));
+      json_object_set_new(o, "stream_seconds",
+                          json_pack("{s:f, s:f, s:f, s:f}", "sample", r->sample_seconds, "decode",
+                                    r->decode_seconds, "upscale", r->upscale_seconds, "encode",
+                                    r->encode_seconds));
+    }
     return;
   }
   g_autofree char *peak = kl_bytes_text(r->peak_bytes);
   printf("%-36s %-6s %9.3f s %9.1f GFLOP/s %5.0f %% of %.0f, %s\n", r->name, r->dtype, r->seconds, r->gflops,
          100 * r->share, r->ceiling_gflops, peak);
+  if (r->real_time > 0)
+    printf("  %.2f times real time (%.2f by processor time); sampling %.0f %%, decoding %.0f %%, upscaling "
+           "%.0f %%, encoding %.0f %%\n",
+           r->real_time, r->real_time_busy, percent(r->sample_seconds, r->seconds),
+           percent(r->decode_seconds, r->seconds), percent(r->upscale_seconds, r->seconds),
+           percent(r->encode_seconds, r->seconds));
   fflush(stdout);
 }
 

@@ -1,15 +1,23 @@
-#include "app/core/bench.h"
+#include "app/core/bench_internal.h"
 
 #include "engine/bench/bench.h"
+
+#include <string.h>
+
+#define STREAM "starter-stream-512"
+
+static bool chosen(const char *name, const char *only, bool exact) {
+  return !only || (exact ? !strcmp(name, only) : g_str_has_prefix(name, only));
+}
 
 bool kl_bench_run(const char *only, int threads, void (*row)(void *user, const KlBenchRow *row), void *user,
                   const KlCancel *cancel, GError **error) {
   size_t n, run = 0;
   const KlBenchCase *c = kl_bench_cases(&n);
-  bool exact = false;
+  bool exact = only && !strcmp(STREAM, only);
   for (size_t i = 0; only && i < n; i++) exact |= !strcmp(c[i].name, only);
   for (size_t i = 0; i < n; i++) {
-    if (only && (exact ? strcmp(c[i].name, only) != 0 : !g_str_has_prefix(c[i].name, only))) continue;
+    if (!chosen(c[i].name, only, exact)) continue;
     KlBenchResult r;
     KlErr err = KL_ERR_INIT;
     run++;
@@ -25,8 +33,16 @@ bool kl_bench_run(const char *only, int threads, void (*row)(void *user, const K
     g_strlcpy(out.dtype, kl_dtype_name(r.dtype), sizeof out.dtype);
     row(user, &out);
   }
+  if (chosen(STREAM, only, exact)) {
+    KlBenchRow out = {0};
+    if (!kl_bench_stream_(threads, &out, cancel, error)) return false;
+    g_strlcpy(out.name, STREAM, sizeof out.name);
+    row(user, &out);
+    run++;
+  }
   if (run > 0) return true;
   g_autoptr(GString) names = g_string_new(NULL);
-  for (size_t i = 0; i < n; i++) g_string_append_printf(names, "%s%s", i ? ", " : "", c[i].name);
+  for (size_t i = 0; i < n; i++) g_string_append_printf(names, "%s, ", c[i].name);
+  g_string_append(names, STREAM);
   return kl_gfail(error, KL_ERROR_USAGE, "no benchmark is called '%.60s'; there is: %s", only, names->str);
 }

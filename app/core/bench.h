@@ -12,6 +12,10 @@ typedef struct {
   double share;          /* gflops / ceiling_gflops */
   double busy_share;     /* the same by processor time: steady on a machine that others use too */
   guint64 peak_bytes;
+  double real_time;      /* of streams: seconds of video made in a second; 0: not a stream */
+  double real_time_busy; /* the same by processor time, as if nobody else used the machine */
+  double sample_seconds, decode_seconds, upscale_seconds,
+      encode_seconds; /* of streams: where the time went */
   char dtype[16];
   int threads;
 } KlBenchRow;

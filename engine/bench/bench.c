@@ -81,6 +81,7 @@ static bool measure(size_t which, int threads, KlDtype dtype, KlBenchResult *out
     out->seconds = w.seconds;
     out->gflops = w.flops / w.seconds * 1e-9;
     out->ceiling_gflops = ceiling.wall;
+    out->ceiling_per_cpu = ceiling.per_cpu;
     out->share = out->gflops / ceiling.wall;
     out->busy_share = w.flops / w.cpu_seconds * 1e-9 / ceiling.per_cpu;
   }

@@ -25,8 +25,9 @@ typedef struct {
   double gflops; /* 10^9 operations a second by the clock */
   double
       ceiling_gflops; /* what products of 2048 x 2048 matrices reached just before or after, by the clock */
-  double share;       /* gflops / ceiling_gflops */
-  double busy_share;  /* the same by processor time: steady on a shared machine, but blind to idle threads */
+  double ceiling_per_cpu; /* the same by processor time, of one processor */
+  double share;           /* gflops / ceiling_gflops */
+  double busy_share; /* the same by processor time: steady on a shared machine, but blind to idle threads */
   size_t peak_bytes; /* growth of the resident set over that of the process before the case, at its highest */
   KlDtype dtype;     /* of the products */
   int threads;

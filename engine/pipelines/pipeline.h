@@ -86,6 +86,7 @@ typedef struct {
   size_t weights_bytes, text_bytes, cache_bytes, workspace_bytes, vae_bytes, upscale_bytes,
       peak_bytes; /* peak_bytes: the highest sum at any phase */
   double flops_chunk, flops_total;
+  double flops_decode;  /* of decoding and enlarging all frames, beside flops_total */
   bool tiled;           /* decoding needs tiles to stay in the budget */
   size_t preview_bytes; /* that previews while sampling may add to peak_bytes */
 } KlT2vPlan;
@@ -132,6 +133,9 @@ bool kl_t2v_sample(KlT2v *t, KlChunk *out, const KlCancel *cancel, const KlProgr
  * f32 RGB 0..1 and may stop the decoding by returning false with *err set. */
 bool kl_t2v_decode(KlT2v *t, bool (*frame)(void *user, int64_t index, const float *rgb, KlErr *err),
                    void *user, const KlCancel *cancel, const KlProgressSink *progress, KlErr *err);
+
+/* Seconds that enlarging frames has taken in this run so far. */
+double kl_t2v_upscale_seconds(const KlT2v *t);
 
 /* State after a chunk was sampled and decoded, as bytes: generator position, caches, decoder history. Only
  * the newest is needed to go on. kl_t2v_state_bytes may change from chunk to chunk. */

@@ -38,6 +38,7 @@ struct KlT2v {
   KlUpscaler *upscaler; /* NULL: the model has none */
   int enlarge;          /* times: 1, 2 or 4 */
   int out_width, out_height;
+  double enlarge_seconds;
   float *large; /* a frame of scale times the network's size */
 
   int height, width;            /* of latents */

@@ -4,6 +4,14 @@
 #include "engine/base/mem.h"
 #include "engine/pipelines/t2v.h"
 
+#include <time.h>
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 bool kl_t2v_open_upscaler(KlT2v *t, const char *path, KlErr *err) {
   t->enlarge = 1;
   t->out_width = t->p.width, t->out_height = t->p.height;
@@ -45,9 +53,15 @@ const float *kl_t2v_enlarge(KlT2v *t, const float *rgb, const KlCancel *cancel, 
     kl_fail(err, KL_ERR_OOM, "no memory for the enlarged frame");
     return NULL;
   }
+  double began = now_s();
   if (!kl_upscaler_run(t->upscaler, rgb, h, w, t->large, cancel, err)) return NULL;
   if (scale > t->enlarge) shrink(t->large, height, width, (size_t)(scale / t->enlarge));
+  t->enlarge_seconds += now_s() - began;
   return t->large;
+}
+
+double kl_t2v_upscale_seconds(const KlT2v *t) {
+  return t->enlarge_seconds;
 }
 
 void kl_t2v_free_upscaler(KlT2v *t) {

@@ -116,14 +116,17 @@ static bool measure(KlT2v *t, size_t text_bytes, KlErr *err) {
   size_t sampling = plan->weights_bytes + plan->cache_bytes;
   /* A whole clip gives its transformer back before decoding; a stream holds both, and they share the
    * workspace. */
+  double enlarge = 0; /* operations a frame */
   if (t->enlarge > 1 &&
-      !kl_upscaler_plan(t->upscaler, t->p.height, t->p.width, &plan->upscale_bytes, NULL, err))
+      !kl_upscaler_plan(t->upscaler, t->p.height, t->p.width, &plan->upscale_bytes, &enlarge, err))
     return false;
   size_t beside = (c->causal ? sampling : 0) + vae_weights + plan->upscale_bytes, budget = t->p.memory_budget;
   KlVaeDecodePlan decode;
   t->vae_budget = budget > beside ? budget - beside : 0;
   if (!kl_vae_decode_plan(t->vae, t->height, t->width, t->vae_budget, &decode, err)) return false;
   size_t vae_run = decode.bytes;
+  plan->flops_decode = decode.flops_first + (double)(plan->latent_frames - 1) * decode.flops_next +
+                       (double)plan->frames * enlarge;
   plan->preview_bytes = decode.state + (size_t)t->p.height * (size_t)t->p.width * 3 * sizeof(float) +
                         (c->causal ? 0 : vae_weights + decode.bytes);
   plan->tiled = decode.tiles > 1;

@@ -231,6 +231,10 @@ bool kl_t2v_decode(KlT2v *t, bool (*frame)(void *user, int64_t index, const floa
   return ok;
 }
 
+double kl_t2v_upscale_seconds(const KlT2v *t) {
+  return 0;
+}
+
 size_t kl_t2v_state_bytes(const KlT2v *t) {
   return sizeof(State) + ((size_t)t->extra_mib << 20);
 }
