@@ -289,7 +289,8 @@ static void kl_prompt_view_init(KlPromptView *self) {
   adw_bin_set_child(ADW_BIN(self), overlay);
   gtk_widget_add_css_class(GTK_WIDGET(self), "kl-prompt");
   gtk_widget_set_overflow(GTK_WIDGET(self), GTK_OVERFLOW_HIDDEN);
-  self->unknown = gtk_text_buffer_create_tag(self->buffer, NULL, "underline", PANGO_UNDERLINE_ERROR, NULL);
+  self->unknown = gtk_text_buffer_create_tag(self->buffer, NULL, "underline", PANGO_UNDERLINE_ERROR,
+                                             "underline-rgba", &(GdkRGBA){.9f, .55f, 0, 1}, NULL);
   make_popover(self);
   GtkEventController *keys = gtk_event_controller_key_new(), *focus = gtk_event_controller_focus_new();
   gtk_event_controller_set_propagation_phase(keys, GTK_PHASE_CAPTURE);

@@ -44,13 +44,23 @@ static void show_thumbnail(KlQueueRow *self) {
 
 /* ---- what it says ---- */
 
-static char *running_text(KlRender *r) {
+/* "Chunk 5 of 16", or what is being done where there is one chunk only. A new string. */
+static char *place_text(KlRender *r) {
+  GListModel *chunks = kl_render_chunks(r);
   const char *phase = kl_render_phase(r);
+  guint n = g_list_model_get_n_items(chunks);
+  for (guint i = 0; n > 1 && i < n; i++) {
+    g_autoptr(KlChunkRow) c = g_list_model_get_item(chunks, i);
+    if (kl_chunk_row_state(c) == KL_CHUNK_RUNNING) return g_strdup_printf(_("Chunk %u of %u"), i + 1, n);
+  }
+  return g_strdup(phase && *phase ? phase : _("Starting"));
+}
+
+static char *running_text(KlRender *r) {
   double eta = kl_render_eta(r);
-  g_autofree char *left = eta >= 0 ? kl_seconds_text(eta) : NULL;
-  if (!left) return g_strdup(phase && *phase ? phase : _("Starting"));
-  g_autofree char *text = g_strdup_printf(_("%s left"), left);
-  return phase && *phase ? g_strjoin(" · ", phase, text, NULL) : g_steal_pointer(&text);
+  g_autofree char *place = place_text(r), *left = eta >= 0 ? kl_seconds_text(eta) : NULL;
+  if (!left) return g_steal_pointer(&place);
+  return g_strdup_printf(C_("progress", "%s · %s left"), place, left);
 }
 
 static char *status_text(KlRender *r) {
@@ -82,7 +92,9 @@ static void show(KlQueueRow *self) {
   double fraction = kl_render_fraction(self->render);
   g_autofree char *status = status_text(self->render);
   gtk_label_set_label(self->status, status);
-  gtk_label_set_lines(self->status, failed ? 4 : 2);
+  gtk_label_set_wrap(self->status, failed); /* an error is read, progress is glanced at */
+  gtk_label_set_lines(self->status, failed ? 4 : -1);
+  gtk_widget_set_tooltip_text(GTK_WIDGET(self->status), status);
   gtk_widget_set_visible(GTK_WIDGET(self->bar), running || (state == KL_RENDER_PAUSED && fraction > 0));
   gtk_progress_bar_set_fraction(self->bar, CLAMP(fraction, 0, 1));
   if (failed)
@@ -212,7 +224,6 @@ static void kl_queue_row_init(KlQueueRow *self) {
   self->title = line(middle, "kl-queue-title");
   self->status = line(middle, "caption");
   gtk_widget_add_css_class(GTK_WIDGET(self->status), "dim-label");
-  gtk_label_set_wrap(self->status, TRUE);
   gtk_label_set_wrap_mode(self->status, PANGO_WRAP_WORD_CHAR);
   gtk_box_append(GTK_BOX(middle), bar);
   gtk_box_append(GTK_BOX(box), middle);

@@ -43,7 +43,7 @@ static void run_free(KlQueueRun *r) {
   g_free(r);
 }
 
-/* A sentence for people; a new string. */
+/* For people, of the chunk at work; a new string. */
 static char *phase_text(const KlEvent *e) {
   switch (e->phase) {
   case KL_PHASE_TEXT:
@@ -51,13 +51,8 @@ static char *phase_text(const KlEvent *e) {
   case KL_PHASE_IMAGE:
     return g_strdup(_("Reading the picture"));
   case KL_PHASE_SAMPLE:
-    if (e->chunks > 1)
-      return g_strdup_printf(_("Chunk %d of %d, step %d of %d"), MIN(e->chunk + 1, e->chunks), e->chunks,
-                             MIN(e->step + 1, e->steps), e->steps);
     return g_strdup_printf(_("Step %d of %d"), MIN(e->step + 1, e->steps), e->steps);
   case KL_PHASE_DECODE:
-    if (e->chunks > 1)
-      return g_strdup_printf(_("Chunk %d of %d, decoding"), MIN(e->chunk + 1, e->chunks), e->chunks);
     return g_strdup(_("Decoding"));
   case KL_PHASE_MUX:
     return g_strdup(_("Writing"));
