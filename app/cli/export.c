@@ -227,7 +227,7 @@ static bool export(Asked *a, GPtrArray *words, GError **error) {
   g_autoptr(KlTimeline) t = error && *error ? NULL : open_timeline(a, words->pdata[0], error);
   bool ok = t != NULL;
   if (ok && a->dry_run) {
-    ok = kl_export_plan(t, &a->spec, &plan, error);
+    ok = kl_export_plan(t, &a->spec, &plan, error) && kl_export_check(&plan, &a->spec, error);
     if (ok) say_plan(a, &plan);
   } else if (ok) {
     KlExportHow how = {.cancel = &cli_cancel, .event = cli_report_event, .user = &report};

@@ -212,7 +212,7 @@ static void plans(void) {
   s = KL_EXPORT_SPEC_INIT;                                                                                   \
   s.output = (char *)"x.mp4";                                                                                \
   change;                                                                                                    \
-  g_assert_false(kl_export_plan(t, &s, &p, &e));                                                             \
+  g_assert_false(kl_export_plan(t, &s, &p, &e) && kl_export_check(&p, &s, &e));                              \
   g_assert_error(e, KL_ERROR, code);                                                                         \
   g_clear_error(&e)
   PLAN(s.output = (char *)"x.xyz", KL_ERROR_USAGE);

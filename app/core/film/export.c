@@ -198,6 +198,7 @@ bool kl_export_run(KlTimeline *t, const KlExportSpec *s, const KlExportHow *how,
   *out = (KlExportResult){0};
   if (!kl_export_plan(t, s, &x.plan, error) || !may_begin(s, error)) return false;
   const char *same = kl_export_whole_file(t, s, &x.plan, how->cancel);
+  if (!same && !kl_export_check(&x.plan, s, error)) return false;
   if (x.plan.container != KL_CONTAINER_PNG_SEQUENCE) {
     x.part = part_of(s->output);
     if (!kl_file_sink_open(x.part ? x.part : s->output, 0, &x.sink, &err)) {

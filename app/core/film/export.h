@@ -38,8 +38,16 @@ typedef struct {
   bool sound;
   gint64 bytes; /* a rough guess */
 } KlExportPlan;
-/* KL_ERROR_USAGE, KL_ERROR_UNSUPPORTED, KL_ERROR_INPUT (the timeline is empty there), KL_ERROR_INVALID. */
+/* Quick. KL_ERROR_USAGE, KL_ERROR_UNSUPPORTED, KL_ERROR_INPUT (the timeline is empty there). */
 bool kl_export_plan(const KlTimeline *t, const KlExportSpec *s, KlExportPlan *out, GError **error);
+
+/* Tries the encoder; takes a moment. KL_ERROR_INVALID, KL_ERROR_UNSUPPORTED. */
+bool kl_export_check(const KlExportPlan *p, const KlExportSpec *s, GError **error);
+
+/* The codecs that this machine can write into the container, best first; how many were stored. */
+gsize kl_export_codecs(KlContainer c, KlCodec *out, gsize n);
+/* "H.264", for people. Static. */
+const char *kl_export_codec_title(KlCodec c);
 
 typedef struct {
   const KlCancel *cancel;

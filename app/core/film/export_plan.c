@@ -82,11 +82,42 @@ bool kl_export_plan(const KlTimeline *t, const KlExportSpec *s, KlExportPlan *ou
   p.seconds = (double)p.frames * p.fps_den / p.fps_num;
   p.bytes = (gint64)(bits_a_pixel(&p, s->crf) * p.width * p.height * (double)p.frames / 8) +
             (p.sound ? (gint64)(24000 * p.seconds) : 0);
-  KlEncodeSpec e;
-  kl_export_encode_spec(&p, s, &e);
-  if (!kl_encoder_check(&e, &err)) return kl_gerr(error, &err);
   *out = p;
   return true;
+}
+
+bool kl_export_check(const KlExportPlan *p, const KlExportSpec *s, GError **error) {
+  KlErr err = KL_ERR_INIT;
+  KlEncodeSpec e;
+  kl_export_encode_spec(p, s, &e);
+  return kl_encoder_check(&e, &err) || kl_gerr(error, &err);
+}
+
+gsize kl_export_codecs(KlContainer c, KlCodec *out, gsize n) {
+  static const KlCodec all[] = {KL_CODEC_H264,  KL_CODEC_VP9, KL_CODEC_AV1,
+                                KL_CODEC_MPEG4, KL_CODEC_GIF, KL_CODEC_PNG};
+  gsize found = 0;
+  KlCodec resolved;
+  for (gsize i = 0; i < G_N_ELEMENTS(all) && found < n; i++)
+    if (kl_codec_resolve(c, all[i], &resolved, NULL)) out[found++] = all[i];
+  return found;
+}
+
+const char *kl_export_codec_title(KlCodec c) {
+  switch (c) {
+  case KL_CODEC_H264:
+    return "H.264";
+  case KL_CODEC_VP9:
+    return "VP9";
+  case KL_CODEC_AV1:
+    return "AV1";
+  case KL_CODEC_MPEG4:
+    return "MPEG-4";
+  case KL_CODEC_GIF:
+    return "GIF";
+  default:
+    return "PNG";
+  }
 }
 
 static bool no_sound(void *user, int64_t first, float *out, size_t n, KlErr *err) {
