@@ -1,5 +1,7 @@
 #include "ui/thumbnail.h"
 
+enum { LEAST_WIDTH = 64 }; /* px */
+
 struct _KlThumbnail {
   GtkWidget parent;
   double ratio;
@@ -13,10 +15,12 @@ G_DEFINE_FINAL_TYPE(KlThumbnail, kl_thumbnail, GTK_TYPE_WIDGET)
 static void thumbnail_measure(GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum,
                               int *natural, int *minimum_baseline, int *natural_baseline) {
   KlThumbnail *self = KL_THUMBNAIL(widget);
-  int size = orientation == GTK_ORIENTATION_HORIZONTAL ? 64 : (int)(64 / self->ratio);
+  int least = orientation == GTK_ORIENTATION_HORIZONTAL ? LEAST_WIDTH : (int)(LEAST_WIDTH / self->ratio),
+      size = least;
   if (for_size >= 0)
     size = (int)(orientation == GTK_ORIENTATION_HORIZONTAL ? for_size * self->ratio : for_size / self->ratio);
-  *minimum = *natural = size;
+  *minimum = least; /* GTK wants no more height where there is more width: the proportions are only a wish */
+  *natural = MAX(size, least);
 }
 
 static void thumbnail_allocate(GtkWidget *widget, int width, int height, int baseline) {

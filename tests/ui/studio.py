@@ -60,8 +60,13 @@ class Node:
 
     @property
     def showing(self):
-        """GTK 4.8 never says "showing"; what is visible, takes room and has only such things above it is (walk goes no further)."""
-        return self.role in ('application', 'frame') or self.has('visible') and min(self.box()[2:]) > 0
+        """GTK 4.8 never says "showing"; what takes room and has only such things above it is (walk goes no further)."""
+        if self.role in ('application', 'frame'):
+            return True
+        try:
+            return self.has('visible') and min(self.box()[2:]) > 0
+        except GLib.Error:  # an object without a place, such as the page of a stack
+            return True
 
     @property
     def sensitive(self):
@@ -89,10 +94,7 @@ class Node:
             return  # went away while we looked
 
     def box(self):
-        try:
-            e = self.a.get_extents(Atspi.CoordType.WINDOW)
-        except GLib.Error:  # an object without a place, such as a menu's model
-            return 0, 0, 0, 0
+        e = self.a.get_extents(Atspi.CoordType.WINDOW)
         return e.x, e.y, e.width, e.height
 
     def middle(self):
