@@ -184,7 +184,7 @@ class BuiltIn(Real):
             self.assertEqual(p['memory']['upscaler'] > 0, enlarge > 1)
         self.fails(self.run_(*self.args[:-1], '520x520', '--dry-run'), 2, 'multiples', '512x512')
         self.ok(self.run_(*self.args[:-1], '256x256', '--frames', '1', '-o', 'a.png'))
-        self.assertEqual((json.loads(self.ok(self.run_('probe', '--json', 'a.png')).out)['width']), 256)
+        self.assertEqual(json.loads(self.ok(self.run_('probe', '--json', 'a.png')).out)['video']['width'], 256)
 
     def test_unknown_word(self):
         self.assertIn('"zyzzyva"', self.ok(self.run_('render', 'text-to-video', '-p', 'a red zyzzyva', '--frames', '1', '--steps', '1', '-o', 'a.png')).err)

@@ -82,8 +82,12 @@ class Decoder:
     """The exported autoencoder: what really comes before the upscaler."""
 
     def __init__(self, folder):
-        from export import open_export
-        self.ae = open_export(folder)[2]
+        from autoencoder import AutoEncoder
+        from export import read_safetensors
+        w, meta = read_safetensors(f'{folder}/vae.safetensors')
+        c = json.loads(meta['config'])
+        self.ae = AutoEncoder(c['latent_channels'], c['encoder_width'], tuple(c['decoder_widths']), c['patch_size']).eval()
+        self.ae.load_state_dict({k: v.float() for k, v in w.items()})
 
     @torch.no_grad()
     def __call__(self, video, rng):
