@@ -189,7 +189,7 @@ def feature(kind, name, sections, k, head='start', cards=True, title=3.2, lines=
 
 def side(kind, name, sections, inner='stack', cards=False, title=2.6, lines=4, k=1, lead=None, hero=0.0):
     p = Page(kind)
-    gap = 2.4 * p.s
+    gap = 3.4 * p.s
     w = (p.right - p.x - gap) * 0.36
     y = p.head(p.x, w, p.y, lines, title)
     if hero:

@@ -386,14 +386,18 @@ static bool build(Make *m) {
   bool some = main->kids->len > 0;
   if (p->head == KL_HEAD_SIDE) { /* title and what belongs to the whole beside the sections */
     if (!head || (!some && !above)) return false;
-    root = kl_node_new(KL_NODE_ROW, 2.4);
+    root = kl_node_new(KL_NODE_ROW, m->f->whole ? 3.4 : 2.4);
     KlNode *side = kl_node_add(root, kl_node_new(KL_NODE_COL, 1.6)), *pane;
     side->weight = 0.36;
     side->fill = KL_COLOUR_ACCENT;
     side->bleed_l = side->bleed_t = side->bleed_b = m->f->whole;
     side->pad_em = m->f->whole ? 0 : 1.2;
+    side->reach_em = m->f->whole ? 1.7 : 0;
     kl_node_add(side, g_steal_pointer(&head));
-    if (m->hero && m->hero_box.w <= 0) kl_node_add(side, hero_node(m))->bleed_l = false;
+    if (m->hero && m->hero_box.w <= 0) {
+      KlNode *h = kl_node_add(side, hero_node(m));
+      h->bleed_l = h->bleed_r = h->bleed_t = h->bleed_b = false;
+    }
     pane = kl_node_add(root, kl_node_new(KL_NODE_COL, 2.0));
     pane->weight = 0.64;
     pane->spread = true;
@@ -613,7 +617,7 @@ static void judge(const Make *m, const KlNode *n, double *cost, double *filled) 
       most = MAX(most, h);
       sum += h;
     }
-    *cost += 0.25 * (1 - sum / (most * n->kids->len)) * n->box.h / m->tree_box.h;
+    *cost += 0.5 * (1 - sum / (most * n->kids->len)) * n->box.h / m->tree_box.h;
   }
 }
 
@@ -628,6 +632,10 @@ static double design_cost(const Make *m) {
   cost += s < ideal ? 1.2 * (ideal - s) / ideal : 0.25 * (s - ideal) / ideal;
   cost += 0.8 * MAX(0, 1 - (bottom - top) / m->tree_box.h - 0.04);
   cost += 0.5 * m->z.word_too_wide + 0.3 * m->z.title_small;
+  bool numbers = false;
+  for (guint i = 0; i < m->b->items->len; i++)
+    numbers |= ((KlBriefItem *)m->b->items->pdata[i])->type == KL_EL_NUMBER;
+  if (numbers) cost += 0.25 * MAX(0, 2.6 - m->z.px[KL_EL_NUMBER] / s); /* big numbers are big */
   double title = m->z.px[KL_EL_TITLE] / s;
   if (title < 2) cost += 0.3 * (2 - title);
   return cost;

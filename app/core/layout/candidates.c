@@ -320,7 +320,7 @@ static void take_plain(Search *s, guint want) {
   static const struct {
     double same, cost; /* at most */
     guint alike;
-  } passes[] = {{0.80, 0.25, 1}, {0.88, 0.4, 2}, {0.93, 0.7, 3}, {0.985, 9, 64}};
+  } passes[] = {{0.80, 0.25, 1}, {0.80, 0.5, 1}, {0.88, 0.4, 2}, {0.93, 0.7, 3}, {0.985, 9, 64}};
   for (gsize p = 0; p < G_N_ELEMENTS(passes); p++)
     for (guint i = 0; i < s->tries->len && s->out->len < want && !stopped(s); i++) {
       Try *one = &g_array_index(s->tries, Try, i);

@@ -206,7 +206,8 @@ GArray *kl_places(const KlBrief *b, const KlCancel *cancel, GError **error) {
             !ground, ground, out->len ? 0.4 : 0); /* over everything only for want of a calm place */
   } else {
     g_autoptr(GArray) boxes = empty_boxes(frame, obstacles, n, 0.5 * frame.x);
-    for (guint i = 0; i < boxes->len; i++) line_up(&g_array_index(boxes, KlBox, i), obstacles, n, 0.04 * b->width);
+    for (guint i = 0; i < boxes->len; i++)
+      line_up(&g_array_index(boxes, KlBox, i), obstacles, n, 0.04 * b->width);
     for (guint i = 0; i < boxes->len && i < 3; i++)
       add_one(out, b, kept, g_array_index(boxes, KlBox, i), false, ground,
               0.8 * (1 - area(g_array_index(boxes, KlBox, i)) / area(g_array_index(boxes, KlBox, 0))));

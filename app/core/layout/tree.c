@@ -308,7 +308,8 @@ void kl_tree_place(KlNode *n, const KlSizes *z, double x, double y, double h) {
   if (n->kind == KL_NODE_COL) place_col(n, z, in);
   if (n->kind == KL_NODE_ROW) place_row(n, z, in);
   KlBox *b = &n->box;
-  double right = n->bleed_r ? z->b->width : b->x + b->w, bottom = n->bleed_b ? z->b->height : b->y + b->h;
+  double right = n->bleed_r ? z->b->width : b->x + b->w + n->reach_em * z->s * z->room,
+         bottom = n->bleed_b ? z->b->height : b->y + b->h;
   if (n->bleed_l) b->x = 0;
   if (n->bleed_t) b->y = 0;
   b->w = right - b->x;

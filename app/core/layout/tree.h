@@ -18,6 +18,7 @@ struct KlNode {
   double pad_em;           /* inside, all around */
   KlColour fill;           /* a panel behind it, KL_COLOUR_NONE: none */
   double radius_em;
+  double reach_em;                         /* how much further to the right its panel goes than its content */
   bool spread;                             /* room left over goes between the kids too */
   bool bleed_l, bleed_r, bleed_t, bleed_b; /* panel or picture reaches the canvas' edge there */
   KlAlign align, valign;                   /* of text along the line; of the content in a taller box */
