@@ -225,6 +225,8 @@ static KlNode *body(Make *m, double width) {
   col->spread = true;
   bool suits = true;
   if (grid) suits = all->len >= MAX(k, 2u);
+  if (p->body == KL_BODY_COLUMNS)
+    suits &= all->len == k || all->len >= 2 * k; /* else one column is half empty */
   if (p->body == KL_BODY_FEATURE) suits = all->len >= k + 1 && k > 1;
   if (p->body == KL_BODY_ZIGZAG) {
     guint visual = 0;
