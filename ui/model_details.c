@@ -3,6 +3,7 @@
 #include "app/core/draft.h"
 #include "ui/field_row.h"
 #include "ui/i18n.h"
+#include "ui/word_list.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -49,8 +50,11 @@ static void copy_sum(GtkButton *button, gpointer sum) {
 }
 
 static void add_file(AdwPreferencesGroup *g, const KlModel *m, KlModelPart part, const char *path) {
-  static const char *const titles[KL_PARTS] = {N_("Transformer"), N_("Text Encoder"), N_("Tokenizer"),
-                                               N_("Autoencoder")};
+  static const char *const titles[KL_PARTS] = {[KL_PART_TRANSFORMER] = N_("Transformer"),
+                                               [KL_PART_TEXT_ENCODER] = N_("Text Encoder"),
+                                               [KL_PART_TOKENIZER] = N_("Tokenizer"),
+                                               [KL_PART_VAE] = N_("Autoencoder"),
+                                               [KL_PART_UPSCALER] = N_("Upscaler")};
   GStatBuf st;
   bool there = !g_stat(path, &st);
   const KlModelFile *f = recorded(m, path);
@@ -129,9 +133,7 @@ GtkWidget *kl_model_details_new(KlModelItem *item) {
   add_defaults(group(page, _("Takes by Default")), m);
   if (m->words[0] && m->words[0][0]) {
     g = group(page, _("Knows"));
-    add_words(g, _("Things"), m->words[KL_WORDS_OBJECTS]);
-    add_words(g, _("Motions"), m->words[KL_WORDS_MOTIONS]);
-    add_words(g, _("Places"), m->words[KL_WORDS_BACKDROPS]);
+    for (int i = 0; i < KL_WORD_LISTS; i++) add_words(g, kl_word_group_title(i), m->words[i]);
   }
   GtkWidget *buttons = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
   gtk_widget_set_halign(buttons, GTK_ALIGN_CENTER);

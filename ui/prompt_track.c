@@ -227,21 +227,31 @@ static void insert_word(KlPromptTrack *self, const char *phrase) {
   kl_prompt_view_insert(self->prompt, phrase);
 }
 
+/* All words of a group, also those that mean the same. */
+static char **group_words(const KlModel *model, KlModelWords group, guint *total) {
+  GPtrArray *a = g_ptr_array_new();
+  guint n = 0;
+  const KlModelWord *w = model ? kl_model_words(model, &n) : NULL;
+  for (guint i = 0; i < n; i++)
+    if (w[i].group == group) g_ptr_array_add(a, g_strdup(w[i].text));
+  *total += a->len;
+  g_ptr_array_add(a, NULL);
+  return (char **)g_ptr_array_free(a, FALSE);
+}
+
 void kl_prompt_track_set_model(KlPromptTrack *self, const KlModel *model) {
-  static char *const none[] = {NULL};
   g_strfreev(self->known);
   self->n_words = 0;
   for (int i = 0; i < KL_WORD_LISTS; i++) {
     g_strfreev(self->lists[i]);
-    self->lists[i] = g_strdupv((char **)(model && model->words[i] ? model->words[i] : none));
-    self->n_words += g_strv_length(self->lists[i]);
+    self->lists[i] = group_words(model, i, &self->n_words);
   }
   self->known = self->n_words ? kl_phrase_words((char *const *const *)self->lists, KL_WORD_LISTS) : NULL;
   kl_prompt_view_set_words(self->prompt, (char *const *const *)self->lists);
   Later *l;
   for (int i = 0; (l = later_at(self, i)); i++)
     kl_prompt_view_set_words(l->text, (char *const *const *)self->lists);
-  kl_word_list_set_words(self->words, (char *const *const *)self->lists);
+  kl_word_list_set_words(self->words, (char *const *const *)(model ? model->words : NULL));
   gtk_widget_set_visible(self->words_button, self->n_words > 0);
   show_examples(self, model ? model->examples : NULL);
 }

@@ -27,7 +27,7 @@ void kl_word_list_set_words(KlWordList *self, char *const *const words[KL_WORD_L
   while ((row = gtk_list_box_get_row_at_index(self->list, 0)))
     gtk_list_box_remove(self->list, GTK_WIDGET(row));
   for (int i = 0; i < KL_WORD_LISTS; i++)
-    for (char *const *w = words[i]; w && *w; w++) {
+    for (char *const *w = words ? words[i] : NULL; w && *w; w++) {
       GtkWidget *label = gtk_label_new(*w), *r = gtk_list_box_row_new();
       gtk_label_set_xalign(GTK_LABEL(label), 0);
       gtk_list_box_row_set_child(GTK_LIST_BOX_ROW(r), label);
@@ -36,13 +36,21 @@ void kl_word_list_set_words(KlWordList *self, char *const *const words[KL_WORD_L
     }
 }
 
+const char *kl_word_group_title(KlModelWords group) {
+  static const char *const titles[KL_WORD_LISTS] = {
+      [KL_WORDS_OBJECTS] = N_("Things"),  [KL_WORDS_MOTIONS] = N_("Motions"),
+      [KL_WORDS_ACTIONS] = N_("Actions"), [KL_WORDS_BACKDROPS] = N_("Places"),
+      [KL_WORDS_SIZES] = N_("Sizes"),     [KL_WORDS_SPEEDS] = N_("Speeds"),
+      [KL_WORDS_COLOURS] = N_("Colours")};
+  return _(titles[group]);
+}
+
 static void header(GtkListBoxRow *row, GtkListBoxRow *before, gpointer user) {
-  static const char *const titles[KL_WORD_LISTS] = {N_("Things"), N_("Motions"), N_("Places")};
   if (before && list_of(before) == list_of(row)) {
     gtk_list_box_row_set_header(row, NULL);
     return;
   }
-  GtkWidget *label = gtk_label_new(_(titles[list_of(row)]));
+  GtkWidget *label = gtk_label_new(kl_word_group_title((KlModelWords)list_of(row)));
   gtk_label_set_xalign(GTK_LABEL(label), 0);
   gtk_widget_add_css_class(label, "heading");
   gtk_widget_add_css_class(label, "kl-list-heading");
