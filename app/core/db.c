@@ -12,7 +12,8 @@
 /* A file up to this size is checked whole when it is opened. */
 #define CHECK_ALL_BYTES ((gint64)16 << 20)
 /* Edits wait this long for another process; ours hold the file for a few milliseconds at a time. */
-#define BUSY_MS 1000
+#define BUSY_US 500
+#define BUSY_TRIES 2000
 
 bool kl_db_fail(const KlDb *db, GError **error) {
   int base = sqlite3_errcode(db->handle) & 0xff;
@@ -166,6 +167,14 @@ static void harden(sqlite3 *h) {
   sqlite3_extended_result_codes(h, 1);
 }
 
+/* Ours leave the file alone for a moment every few milliseconds: whoever waits must be there in that moment.
+ */
+static int on_busy(void *user, int tries) {
+  if (tries >= BUSY_TRIES) return 0;
+  g_usleep(BUSY_US);
+  return 1;
+}
+
 static KlDb *connect(const char *path, const KlSchema *schema, int how, bool immutable, GError **error) {
   g_autoptr(KlDb) db = g_new0(KlDb, 1);
   db->schema = schema;
@@ -181,7 +190,7 @@ static KlDb *connect(const char *path, const KlSchema *schema, int how, bool imm
     return NULL;
   }
   harden(db->handle);
-  sqlite3_busy_timeout(db->handle, BUSY_MS);
+  sqlite3_busy_handler(db->handle, on_busy, NULL);
   /* Memory stays the same however large what is written: a small page cache that spills. */
   if (!kl_db_exec(db,
                   "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA secure_delete = OFF; "
@@ -268,9 +277,9 @@ static bool check(const KlDb *db, const char *pragma, GError **error) {
          kl_gfail(error, KL_ERROR_INPUT, "the %s %s is damaged: %.120s", db->schema->what, shown, why);
 }
 
-/* The bulk (latents, states, embedded files) has sums of its own, or is looked at when it is used. */
+/* The bulk has sums of its own, or is looked at when it is used. */
 static bool undamaged(const KlDb *db, GError **error) {
-  static const char *const bulk[] = {"latents", "state", "embedded"};
+  static const char *const bulk[] = {"latents", "state", "embedded", "chunk", "asset_thumbnail"};
   gint64 bytes = kl_db_number(db, 0, "PRAGMA page_count", "") * kl_db_number(db, 0, "PRAGMA page_size", "");
   if (bytes <= CHECK_ALL_BYTES) return check(db, "PRAGMA quick_check(1)", error);
   bool ok = true;

@@ -9,9 +9,13 @@
 #include <string.h>
 
 /* What is written at a time in a project. */
-#define PART ((size_t)1 << 20)
-/* Between the pieces the file is left to those who wait for it. */
-#define PAUSE_US 1500
+#define PART ((size_t)256 << 10)
+/* The log begins again from its start after so many pages, which costs an fsync while others wait: seldom,
+ * then. */
+#define LOG_SIZE "PRAGMA wal_autocheckpoint = 4000"
+/* Between the pieces the file is left to those who wait for it, as long as it was held. */
+#define PAUSE_LEAST 1000
+#define PAUSE_MOST 20000
 
 static const char *const scripts[] = {"ledger-1", "ledger-2a run-1 ledger-2b"};
 static const KlSchema ledger_schema = {"ledger", 0x4b4c4c47 /* "KLLG" */, G_N_ELEMENTS(scripts), scripts};
@@ -24,6 +28,7 @@ struct KlLedger {
   int lock;
   KlLedgerJob job;
   int chunks;
+  gint64 held_since;      /* monotonic */
   gint64 state;           /* id of the one that holds, 0: none */
   char *latents, *prompt; /* of the chunk that was read last */
 };
@@ -177,7 +182,7 @@ KlLedger *kl_ledger_in_project(const char *project, gint64 render, GError **erro
   l->lock = -1;
   l->path = g_strdup(project);
   if (!(l->db = kl_db_open(project, &kl_project_schema, KL_DB_WAL | KL_DB_FULL_SYNC, error)) ||
-      !read_job(l, error))
+      !kl_db_exec(l->db, LOG_SIZE, error) || !read_job(l, error))
     return NULL;
   return g_steal_pointer(&l);
 }
@@ -322,12 +327,18 @@ bool kl_ledger_state(KlLedger *l, void **bytes, size_t *n, GError **error) {
 
 /* ---- writing ---- */
 
+static bool hold(KlLedger *l, GError **error) {
+  if (!kl_db_begin(l->db, error)) return false;
+  l->held_since = g_get_monotonic_time();
+  return true;
+}
+
 /* In a project, lets others write between two pieces. The pieces are not on the disk by themselves. */
 static bool breathe(KlLedger *l, GError **error) {
   if (!l->in_project) return true;
   if (!kl_db_commit(l->db, error)) return false;
-  g_usleep(PAUSE_US);
-  return kl_db_begin(l->db, error);
+  g_usleep((gulong)CLAMP(g_get_monotonic_time() - l->held_since, PAUSE_LEAST, PAUSE_MOST));
+  return hold(l, error);
 }
 
 /* Brings what was written to the log onto the disk without holding the file, so that the commit that follows
@@ -413,7 +424,7 @@ static bool put_chunk(KlLedger *l, const KlLedgerChunk *c, gint64 latents, GErro
  * only. */
 static bool commit(KlLedger *l, const KlLedgerChunk *c, const void *state, size_t bytes, GError **error) {
   gint64 latents = 0, id = 0, was = l->state;
-  bool ok = synchronous(l, false, error) && kl_db_begin(l->db, error);
+  bool ok = synchronous(l, false, error) && hold(l, error);
   if (!ok) return false;
   ok = (!c || stage_latents(l, c, &latents, error)) && (!state || stage_state(l, state, bytes, &id, error));
   if (ok && l->in_project) {
@@ -430,8 +441,7 @@ static bool commit(KlLedger *l, const KlLedgerChunk *c, const void *state, size_
   if (c) l->chunks++;
   if (!l->in_project || !was) return true;
   /* the older state: if this is cut off, the next commit does it */
-  if (synchronous(l, false, NULL) && kl_db_begin(l->db, NULL))
-    kl_db_end(l->db, drop_states(l, id, NULL), NULL);
+  if (synchronous(l, false, NULL) && hold(l, NULL)) kl_db_end(l->db, drop_states(l, id, NULL), NULL);
   return true;
 }
 
@@ -500,8 +510,7 @@ bool kl_ledger_finish(KlLedger *l, GError **error) {
                  l->render))
     return false;
   l->state = 0;
-  return synchronous(l, false, error) && kl_db_begin(l->db, error) &&
-         kl_db_end(l->db, drop_states(l, 0, error), error);
+  return synchronous(l, false, error) && hold(l, error) && kl_db_end(l->db, drop_states(l, 0, error), error);
 }
 
 void kl_ledger_remove(KlLedger *l) {

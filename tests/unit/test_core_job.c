@@ -110,6 +110,44 @@ static void there_and_back(void) {
   g_assert_cmpstr(stored, ==, again);
 }
 
+static void seeds(void) {
+  g_autoptr(KlJobSpec) j = made();
+  g_autofree char *what = NULL, *what2 = NULL;
+  const KlTime six = {false, 6000000000}, eight = {false, 8000000000};
+  g_assert_false(kl_job_set_seed(j, (KlTime){true, 0}, 5, NULL));
+  g_assert_false(kl_job_set_seed(j, six, -1, NULL));
+  g_assert_true(kl_job_set_seed(j, eight, 9, NULL));
+  g_assert_true(kl_job_set_seed(j, six, 5, NULL));
+  g_assert_true(kl_job_set_seed(j, six, 6, NULL)); /* the same moment: replaced */
+  g_autofree char *json = kl_job_serialise(j, false);
+  g_autoptr(KlJobSpec) k = kl_job_parse(json, strlen(json), "test", NULL);
+  g_assert_nonnull(k);
+  g_autofree char *again = kl_job_serialise(k, false);
+  g_assert_cmpstr(json, ==, again);
+  g_autoptr(KlJobSpec) d = kl_job_defaults();
+  kl_job_merge(k, d);
+  g_assert_true(kl_job_resolve(k, NULL));
+  g_assert_cmpint(g_array_index(k->seeds, KlJobSeed, 0).seed, ==, 6);
+  g_assert_cmpint(g_array_index(k->seeds, KlJobSeed, 0).from_frame, ==, 180);
+  g_assert_cmpint(g_array_index(k->seeds, KlJobSeed, 1).from_frame, ==, 240);
+  g_assert_false(kl_job_differs(j, k, &what)); /* in whatever order they were given */
+  /* a branch: another seed and prompt from a moment on, the same before */
+  g_autoptr(KlJobSpec) b = kl_job_copy(k);
+  g_assert_true(kl_job_set_seed_from(b, (KlTime){true, 200}, 7, NULL));
+  g_assert_true(kl_job_set_prompt_from(b, (KlTime){true, 200}, "third", NULL));
+  g_assert_cmpuint(b->seeds->len, ==, 2);
+  g_assert_cmpint(g_array_index(b->seeds, KlJobSeed, 1).seed, ==, 7);
+  g_assert_true(kl_job_set(b, "length", "400f", NULL));
+  g_assert_true(kl_job_same_before(b, k, 200, &what));
+  g_assert_false(kl_job_same_before(b, k, 201, &what));
+  g_assert_true(kl_job_set(b, "steps", "77", NULL));
+  g_assert_false(kl_job_same_before(b, k, 200, &what2));
+  g_assert_nonnull(strstr(what2, "steps"));
+  /* outside of the video */
+  g_assert_true(kl_job_set_seed(k, (KlTime){true, 300}, 1, NULL));
+  g_assert_false(kl_job_resolve(k, NULL));
+}
+
 static void regions(void) {
   g_autoptr(KlJobSpec) j = made();
   static const char *const bad[] = {
@@ -201,6 +239,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/core/times", times);
   g_test_add_func("/core/rates", rates);
   g_test_add_func("/core/bytes", bytes);
+  g_test_add_func("/core/job/seeds", seeds);
   g_test_add_func("/core/job/there-and-back", there_and_back);
   g_test_add_func("/core/job/layers", layers);
   g_test_add_func("/core/job/regions", regions);

@@ -182,6 +182,27 @@ static void test_prompt_switch(void) {
   g_free(two);
 }
 
+/* Another seed from a frame on; one that is the same, or begins after the end, changes nothing. */
+static void test_seeds(gconstpointer which) {
+  int w = GPOINTER_TO_INT(which);
+  KlT2vParams p = params(w ? 30 : 41);
+  p.solver = KL_SOLVER_FEW_STEP; /* draws noise in every step */
+  p.steps = 2;
+  g_autofree char *plain = run(w, p, 2, 0);
+  const KlSeed same[] = {{9, p.seed}}, other[] = {{9, p.seed + 1}}, late[] = {{1000, p.seed + 1}};
+  p.n_seeds = 1;
+  p.seeds = same;
+  g_autofree char *unchanged = run(w, p, 2, 0);
+  g_assert_cmpstr(unchanged, ==, plain);
+  p.seeds = late; /* after the end */
+  g_autofree char *never = run(w, p, 2, 0);
+  g_assert_cmpstr(never, ==, plain);
+  p.seeds = other;
+  g_autofree char *turned = run(w, p, 2, 0), *resumed = run(w, p, 1, 2);
+  g_assert_cmpstr(turned, !=, plain);
+  g_assert_cmpstr(turned, ==, resumed);
+}
+
 /* Latents replayed without sampling give the same frames; with the caches made again, sampling goes on. */
 /* 64x48 pixels are 2 x 1 tokens of both models' latents at least, so halves are told apart. */
 static void test_regions(gconstpointer which) {
@@ -235,6 +256,7 @@ static void count_words(void *user, const char *word) {
 }
 
 static void test_refusals(void) {
+  static const KlSeed at_once[] = {{0, 1}};
   struct {
     const char *says;
     KlErrCode code;
@@ -256,6 +278,7 @@ static void test_refusals(void) {
       {"covered", KL_ERR_INVALID, params(9)},
       {"guidance of region", KL_ERR_INVALID, params(9)},
       {"regions", KL_ERR_INVALID, params(9)},
+      {"order of time", KL_ERR_INVALID, params(9)},
   };
   static const KlRegion outside[] = {{.5f, 0, .6f, 1, "a", 0}};
   static const KlRegion covered[] = {{0, 0, 1, 1, "a", 0}, {0, 0, 1, 1, "b", 0}};
@@ -274,6 +297,7 @@ static void test_refusals(void) {
   cases[9].p.n_prompts = 3;
   cases[10].p.frames = INT64_MAX;
   cases[11].p.n_prompts = 0;
+  cases[16].p.seeds = at_once, cases[16].p.n_seeds = 1;
   cases[12].p.regions = outside, cases[12].p.n_regions = 1;
   cases[13].p.regions = covered, cases[13].p.n_regions = 2;
   cases[14].p.regions = wild, cases[14].p.n_regions = 1;
@@ -365,6 +389,8 @@ int main(int argc, char **argv) {
   g_test_add_data_func("/pipeline/resume/clip", GINT_TO_POINTER(1), test_resume);
   g_test_add_data_func("/pipeline/regions/causal", GINT_TO_POINTER(0), test_regions);
   g_test_add_data_func("/pipeline/regions/clip", GINT_TO_POINTER(1), test_regions);
+  g_test_add_data_func("/pipeline/seeds/causal", GINT_TO_POINTER(0), test_seeds);
+  g_test_add_data_func("/pipeline/seeds/clip", GINT_TO_POINTER(1), test_seeds);
   g_test_add_data_func("/pipeline/preview/causal", GINT_TO_POINTER(0), test_previews);
   g_test_add_data_func("/pipeline/preview/clip", GINT_TO_POINTER(1), test_previews);
   g_test_add_func("/pipeline/preview/share", test_preview_share);

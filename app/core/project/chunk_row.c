@@ -105,6 +105,10 @@ bool kl_chunks_read(KlRender *r, GPtrArray *changed) {
     fill(c, &v, changed);
     g_ptr_array_add(want, c);
   }
+  for (guint i = want->len; i < g_list_model_get_n_items(G_LIST_MODEL(r->chunks)); i++) {
+    g_autoptr(KlChunkRow) gone = g_list_model_get_item(G_LIST_MODEL(r->chunks), i);
+    gone->render = NULL;
+  }
   return kl_list_set(p, r->chunks, want);
 }
 

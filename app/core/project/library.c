@@ -246,14 +246,17 @@ void kl_library_note(KlLibrary *l, KlProject *p) {
   kl_library_refresh(l);
 }
 
-/* Nobody has it open, and its log is in the file. */
+/* Nobody has it open, and its log is in the file. Our own worker may be looking at it, for a moment. */
 static bool at_rest(const char *path, GError **error) {
   g_autofree char *log = g_strconcat(path, "-wal", NULL), *shown = g_filename_display_name(path);
-  g_autoptr(KlDb) db = kl_db_open(path, &kl_project_schema, KL_DB_WAL, error);
-  if (!db) return false;
-  g_clear_pointer(&db, kl_db_close); /* the last one to close takes the log away */
-  return !g_file_test(log, G_FILE_TEST_EXISTS) ||
-         kl_gfail(error, KL_ERROR_BUSY, "the project %s is open", shown);
+  for (int tries = 0; tries < 20; tries++) {
+    KlDb *db = kl_db_open(path, &kl_project_schema, KL_DB_WAL, error);
+    if (!db) return false;
+    kl_db_close(db); /* the last one to close takes the log away */
+    if (!g_file_test(log, G_FILE_TEST_EXISTS)) return true;
+    g_usleep(10000);
+  }
+  return kl_gfail(error, KL_ERROR_BUSY, "the project %s is open", shown);
 }
 
 static bool move(const char *from, const char *to, GError **error) {

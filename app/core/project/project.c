@@ -10,7 +10,7 @@
 #define POLL_MS 500
 /* The log is brought into the file (in a worker) when it is this long, or when nothing was written for a
  * while. */
-#define LOG_PAGES 1000
+#define LOG_PAGES 4000
 #define LOG_IDLE_S 5
 #define TIDY_AFTER_S 30
 

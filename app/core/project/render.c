@@ -31,7 +31,7 @@ G_DEFINE_FINAL_TYPE(KlRender, kl_render, G_TYPE_OBJECT)
 static const char select_all[] =
     "SELECT render.id, job, parent, from_chunk, render.output, place, render.state, error, asset, seconds, "
     "created, begun, "
-    "ifnull(run.changes, -1), (SELECT count(*) FROM chunk WHERE chunk.render = render.id) "
+    "ifnull(run.changes, -1) "
     "FROM render LEFT JOIN run ON run.render = render.id WHERE removed = 0 ORDER BY render.id DESC";
 
 static bool is_pending(const KlRender *r) {
@@ -80,13 +80,15 @@ static void fill(KlRender *r, sqlite3_stmt *s, GPtrArray *changed) {
   }
   r->created = sqlite3_column_int64(s, 10);
   r->begun = sqlite3_column_int(s, 11) == 1;
-  int done = sqlite3_column_int(s, 13);
-  bool chunks = turned || changes != r->changes || done != r->done;
-  if (done != r->done) kl_changed(changed, r, props[R_CHUNKS_DONE]);
-  r->changes = changes;
-  r->done = done;
+  r->chunks_old |= turned || changes != r->changes;
+  if (changes != r->changes) {
+    int done =
+        (int)kl_db_number(r->project->db, 0, "SELECT count(*) FROM chunk WHERE render = ?", "l", r->id);
+    if (done != r->done) kl_changed(changed, r, props[R_CHUNKS_DONE]);
+    r->done = done;
+    r->changes = changes;
+  }
   if (turned) kl_changed(changed, r, props[R_STATE]);
-  r->chunks_old |= chunks;
 }
 
 bool kl_renders_read(KlProject *p, GPtrArray *changed) {
