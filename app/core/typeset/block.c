@@ -2,12 +2,14 @@
 
 #include <math.h>
 
-#define LABEL 0.34      /* of a number's label, to its value */
-#define LABEL_GAP 0.22  /* in ems of the value */
-#define INDENT 1.25     /* of a list, ems */
-#define ENTRY_GAP 0.55  /* between entries, ems */
-#define BAR 0.14        /* width of a quote's bar, ems */
-#define BAR_INDENT 0.85 /* from the edge to the words */
+#define LABEL 0.34       /* of a number's label, to its value, */
+#define LABEL_LEAST 1.65 /* but not less than this, to the smallest running text, */
+#define LABEL_MOST 2.1   /* nor more */
+#define AIR 0.18         /* above a number, whose figures are the heaviest on the page */
+#define INDENT 1.25      /* of a list, ems */
+#define ENTRY_GAP 0.55   /* between entries, ems */
+#define BAR 0.14         /* width of a quote's bar, ems */
+#define BAR_INDENT 0.85  /* from the edge to the words */
 #define AUTHOR 0.6
 #define AUTHOR_GAP 0.62
 
@@ -17,6 +19,7 @@ typedef struct {
   const KlInks *inks;
   double x, y;
   KlBlockSize size;
+  double depth; /* of the last text, below its baseline */
   bool least;
 } Setting;
 
@@ -39,6 +42,7 @@ static double put(Setting *s, const KlTextStyle *t, const char *text, double lef
   KlText *set = s->b->reflow ? kl_text_fit(t, text, width, 0, NULL) : kl_text_new(t, text, width);
   if (!set) set = kl_text_new(t, text, width);
   double h = kl_text_box_height(set);
+  s->depth = kl_text_depth(set);
   if (!kl_text_fits(set, width, 0) || (t->max_lines && (int)kl_text_lines(set) > t->max_lines))
     s->size.fits = false;
   if (lines) *lines += (int)kl_text_lines(set);
@@ -60,15 +64,17 @@ static void plain(Setting *s, KlVoice part, const char *role) {
 
 static void number(Setting *s) {
   const KlBriefItem *it = s->b->item;
-  double px = s->b->px, y;
+  double px = s->b->px, y = AIR * px;
   KlTextStyle t = style(s, KL_VOICE_VALUE, it->text, px);
   t.max_lines = 1;
-  y = put(s, &t, it->text, 0, 0, s->b->width, s->g ? s->inks->ink : 0, "P", &s->size.lines);
+  y += put(s, &t, it->text, 0, y, s->b->width, s->g ? s->inks->ink : 0, "P", &s->size.lines);
   if (s->least) need(s, kl_text_natural_width(&t, it->text));
   if (it->label && *it->label) {
-    t = style(s, KL_VOICE_LABEL, it->label, px * LABEL);
-    /* the value has no descenders worth a gap */
-    y += (LABEL_GAP - 0.16) * px;
+    double label = MIN(CLAMP(px * LABEL, s->b->least * LABEL_LEAST, s->b->least * LABEL_MOST), px);
+    if (s->b->least <= 0) label = px * LABEL;
+    t = style(s, KL_VOICE_LABEL, it->label, label);
+    /* most figures have no descenders, and a comma is none */
+    y += 0.42 * label - (s->depth > 0.17 * px ? 0 : 0.2 * px);
     y += put(s, &t, it->label, 0, y, s->b->width, s->g ? s->inks->text : 0, "P", NULL);
   }
   s->size.height = y;
@@ -200,32 +206,35 @@ bool kl_block_fit(KlBlock *b, double least_px, double height, double *needed) {
 
 /* ---- for the layout engine ---- */
 
-#define EM 100.0 /* px at which it measures; all else is in proportion */
+#define EM 100.0 /* px at which it measures what is in proportion */
 #define STEPS 16 /* widths an em that are told apart */
 
 typedef struct {
   const KlBriefItem *item;
-  int width; /* in 1/STEPS em */
+  int width; /* in 1/STEPS em; of a number in quarters of a pixel */
+  int px4;   /* size of a number in quarters of a pixel; the others are in proportion: 0 */
 } Key;
 
 struct KlBlockMeasure {
   KlFonts *fonts;
+  double least;
   GHashTable *known; /* Key -> KlBlockSize, in px at EM */
 };
 
 static guint key_hash(gconstpointer p) {
   const Key *k = p;
-  return g_direct_hash(k->item) * 31 + (guint)k->width;
+  return g_direct_hash(k->item) * 31 + (guint)k->width * 2654435761u + (guint)k->px4;
 }
 
 static gboolean key_equal(gconstpointer a, gconstpointer b) {
   const Key *x = a, *y = b;
-  return x->item == y->item && x->width == y->width;
+  return x->item == y->item && x->width == y->width && x->px4 == y->px4;
 }
 
 KlBlockMeasure *kl_block_measure_new(const KlBrief *b) {
   KlBlockMeasure *m = g_new0(KlBlockMeasure, 1);
   m->fonts = kl_fonts_new(b, NULL);
+  m->least = kl_layout_least_px(b, KL_EL_BODY);
   m->known = g_hash_table_new_full(key_hash, key_equal, g_free, g_free);
   return m;
 }
@@ -237,25 +246,29 @@ void kl_block_measure_free(KlBlockMeasure *m) {
   g_free(m);
 }
 
-static KlBlockSize *known(KlBlockMeasure *m, const KlBriefItem *item, int width) {
-  Key k = {item, width};
-  KlBlockSize *s = g_hash_table_lookup(m->known, &k);
+static const KlBlockSize *known(KlBlockMeasure *m, Key key, double width, double px, bool least) {
+  KlBlockSize *s = g_hash_table_lookup(m->known, &key);
   if (s) return s;
-  bool least = width < 0; /* its widest word is the same at every width */
-  KlBlock b = {.fonts = m->fonts, .item = item, .width = least ? 1000 * EM : width * EM / STEPS, .px = EM};
+  KlBlock b = {.fonts = m->fonts, .item = key.item, .width = width, .px = px, .least = m->least};
   s = g_new(KlBlockSize, 1);
   *s = kl_block_size(&b, least);
-  g_hash_table_insert(m->known, g_memdup2(&k, sizeof k), s);
+  g_hash_table_insert(m->known, g_memdup2(&key, sizeof key), s);
   return s;
 }
 
 static void measure(void *user, const KlBrief *b, const KlBriefItem *item, double width, double px,
                     KlMeasured *out) {
   KlBlockMeasure *m = user;
-  int steps = (int)CLAMP(floor(width / px * STEPS), 1, 1e6);
-  double least = known(m, item, -1)->min_width;
-  const KlBlockSize *s = known(m, item, steps);
-  *out = (KlMeasured){.height = s->height * px / EM, .min_width = least * px / EM, .lines = s->lines};
+  bool number = item->type == KL_EL_NUMBER;
+  int steps = (int)CLAMP(floor(number ? width * 4 : width / px * STEPS), 1, 1e6),
+      px4 = number ? (int)ceil(px * 4) : 0;
+  double at = number ? px4 / 4.0 : EM, k = number ? 1 : px / EM;
+  /* the widest word is the same at every width */
+  const KlBlockSize *widest = known(m, (Key){item, -1, px4}, 1000 * at, at, true);
+  double least = widest->min_width;
+  const KlBlockSize *s =
+      known(m, (Key){item, steps, px4}, number ? steps / 4.0 : steps * EM / STEPS, at, false);
+  *out = (KlMeasured){.height = s->height * k, .min_width = least * k, .lines = s->lines};
 }
 
 KlMeasure kl_block_measure(KlBlockMeasure *m) {

@@ -15,7 +15,8 @@ typedef struct {
   const KlBriefItem *item; /* of a text type */
   KlAlign align;
   double width, px;
-  bool reflow; /* words may be hyphenated, or broken where nothing else helps */
+  double least; /* px of the smallest running text, for labels */
+  bool reflow;  /* words may be hyphenated, or broken where nothing else helps */
 } KlBlock;
 
 typedef struct {

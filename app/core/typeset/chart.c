@@ -7,6 +7,8 @@
 
 #define SHRINK 0.93
 #define MOST_SLICES 8
+#define ROOMY 24 /* label sizes that the side of a square of its area has */
+#define GROW 1.5
 
 KlChartInks kl_chart_inks(const KlPalette *p, guint32 ground) {
   KlChartInks k = {.ground = ground};
@@ -33,7 +35,7 @@ double chart_value(const Chart *k, guint row, guint series) {
 }
 
 char *chart_number(const Chart *k, double v) {
-  return kl_value_text(v, k->decimals, k->highest, k->c->unit ? k->c->unit : "", k->language);
+  return kl_value_text(v, k->decimals, k->highest, k->unit, k->language);
 }
 
 double chart_width(const Chart *k, KlVoice part, const char *text) {
@@ -77,6 +79,11 @@ bool chart_legend(Chart *k) {
   k->box.y += y + 2.1 * k->px;
   k->box.h -= y + 2.1 * k->px;
   return k->box.h > 0;
+}
+
+static const char *unit_of(const KlChart *c) {
+  if (c->unit) return c->unit;
+  return c->series == 1 && c->names && kl_is_unit(c->names[0]) ? c->names[0] : "";
 }
 
 static bool title(Chart *k) {
@@ -132,10 +139,13 @@ bool kl_chart_draw(const KlFonts *f, const KlChart *c, const KlChartInks *inks, 
   if (!sound(c, name, error)) return false;
   KlChartKind kind =
       c->kind == KL_CHART_PIE && (c->rows > MOST_SLICES || c->series > 1) ? KL_CHART_BAR : c->kind;
-  for (double size = px; size >= MIN(least_px, px) * SHRINK; size *= SHRINK) {
+  /* a chart that rules its page has larger labels */
+  double grown = px * CLAMP(sqrt(box.w * box.h) / (ROOMY * px), 1, GROW);
+  for (double size = grown; size >= MIN(least_px, px) * SHRINK; size *= SHRINK) {
     Chart k = {
         .fonts = f, .c = c, .inks = inks, .g = g, .box = box, .rtl = rtl, .language = kl_fonts_language(f)};
     k.px = size;
+    k.unit = unit_of(c);
     for (gsize i = 0; c->values && i < (gsize)c->rows * c->series; i++)
       if (isfinite(c->values[i])) k.highest = MAX(k.highest, fabs(c->values[i]));
     if (c->values) k.decimals = kl_decimals(c->values, (gsize)c->rows * c->series);
@@ -158,7 +168,7 @@ char *kl_chart_alt(const KlChart *c, const char *language) {
     for (guint i = 0; i < c->series; i++) {
       double v = c->values[(gsize)r * c->series + i];
       if (isnan(v)) continue;
-      g_autofree char *n = kl_value_text(v, decimals, fabs(v), c->unit ? c->unit : "", language);
+      g_autofree char *n = kl_value_text(v, decimals, fabs(v), unit_of(c), language);
       g_string_append_printf(s, "%s %s%s%s", i ? "," : "", c->series > 1 ? c->names[i] : "",
                              c->series > 1 ? " " : "", n);
     }

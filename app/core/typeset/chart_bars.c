@@ -105,16 +105,19 @@ static double foot(Chart *k, double slot, double left, double y, bool draw) {
     if (w > slot - 0.5 * k->px) stride = MAX(stride, (guint)ceil((w + 0.8 * k->px) / slot));
   }
   if (stride > 1 && rows <= 14) return -1;
+  double taken = -INFINITY;
   for (guint r = 0; r < rows; r += stride) {
     KlTextStyle s = kl_fonts_style(k->fonts, KL_VOICE_LABEL, k->c->labels[r], k->px);
-    double width = stride * slot - 0.5 * k->px;
+    double width = stride * slot - 0.5 * k->px, mid = left + (r + 0.5) * slot;
     KlText *t = kl_text_new(&s, k->c->labels[r], width);
+    double half = kl_text_box_width(t) / 2;
     most = MAX(most, kl_text_box_height(t));
     bool three = kl_text_lines(t) > 3;
     kl_text_free(t);
     if (three) return -1;
-    double mid = left + (r + 0.5) * slot;
-    if (stride > 1) mid = CLAMP(mid, left + width / 2, left + rows * slot - width / 2);
+    if (stride > 1) mid = CLAMP(mid, left + half, left + rows * slot - half);
+    if (mid - half < taken + 0.4 * k->px) continue; /* one that was moved in from the edge */
+    taken = mid + half;
     if (draw) chart_label(k, KL_VOICE_LABEL, k->c->labels[r], mid, y, AT_CENTRE, width, k->inks->text);
   }
   return most;

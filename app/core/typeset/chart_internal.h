@@ -11,8 +11,8 @@ typedef struct {
   KlBox box; /* what is left of it */
   double px;
   bool rtl;
-  const char *language;
-  double highest; /* of |value| */
+  const char *language, *unit; /* unit: "" none */
+  double highest;              /* of |value| */
   int decimals;
 } Chart;
 

@@ -23,7 +23,7 @@ static void ring(Chart *k, double cx, double cy, double radius, double sum) {
   }
   /* the largest share in the middle */
   g_autofree char *n = kl_value_text(100 * chart_value(k, biggest, 0) / sum, 0, 100, "%", k->language);
-  KlTextStyle t = kl_fonts_style(k->fonts, KL_VOICE_VALUE, n, radius * 0.42);
+  KlTextStyle t = kl_fonts_style(k->fonts, KL_VOICE_VALUE, n, radius * 0.36);
   t.align = KL_TEXT_CENTRE;
   KlText *text = kl_text_fit(&(KlTextStyle){.families = t.families,
                                             .weight = t.weight,
@@ -36,7 +36,7 @@ static void ring(Chart *k, double cx, double cy, double radius, double sum) {
   if (!text) return;
   KlTextLine line = kl_text_line(text, 0);
   kl_scene_text(k->g, text, cx - radius * RING * 0.8, cy + 0.36 * kl_text_size(text) - line.baseline,
-                radius * RING * 1.6, k->inks->text);
+                radius * RING * 1.6, k->inks->series[biggest % KL_CHART_COLOURS]);
 }
 
 bool chart_pie(Chart *k) {
@@ -90,6 +90,8 @@ static bool down(Chart *k) {
   guint rows = k->c->rows;
   double px = k->px, dates = 0, need = 0, dot = 0.36 * px, rail = 2.4 * px;
   for (guint r = 0; r < rows; r++) dates = MAX(dates, chart_width(k, KL_VOICE_STRONG, k->c->labels[r]));
+  double inset = 0.14 * px,
+         room = k->box.h - 2 * inset; /* of the dots, above the first line and below the last */
   if (dates > 0.4 * k->box.w) return false;
   double width = k->box.w - dates - rail;
   g_autofree double *heights = g_new(double, rows);
@@ -99,8 +101,8 @@ static bool down(Chart *k) {
     heights[r] = MAX(row_height(k, r, width), px);
     need += heights[r];
   }
-  double gap = rows > 1 ? MIN((k->box.h - need) / (rows - 1), 3.2 * px) : 0, y = k->box.y;
-  if (need > k->box.h + 0.01 || (rows > 1 && gap < 0.6 * px)) return false;
+  double gap = rows > 1 ? MIN((room - need) / (rows - 1), 3.2 * px) : 0, y = k->box.y + inset;
+  if (need > room + 0.01 || (rows > 1 && gap < 0.6 * px)) return false;
   double sign = k->rtl ? -1 : 1, edge = k->rtl ? k->box.x + k->box.w : k->box.x;
   double x = edge + sign * (dates + rail / 2),
          line_end = y + need - heights[rows - 1] + gap * (rows - 1) + 0.4 * px;
@@ -135,7 +137,6 @@ static bool along(Chart *k) {
   for (guint r = 0; r < rows; r++) {
     double left = k->rtl ? k->box.x + k->box.w - r * slot : k->box.x + r * slot, sign = k->rtl ? -1 : 1;
     Anchor a = k->rtl ? AT_RIGHT : AT_LEFT;
-    kl_scene_circle(k->g, left + sign * dot, rail, dot + 0.16 * px, k->inks->ground);
     kl_scene_circle(k->g, left + sign * dot, rail, dot, k->inks->series[0]);
     chart_label(k, KL_VOICE_STRONG, k->c->labels[r], left, y, a, 0, k->inks->text);
     chart_label(k, KL_VOICE_BODY, k->c->texts[r], left, y + head, a, width, k->inks->text);

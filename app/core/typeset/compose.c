@@ -59,7 +59,12 @@ static bool words(Compose *c, const KlElement *e, const KlBriefItem *item, KlGro
   guint32 ground = ground_of(c, e), text = c->brief->palette.rgb[KL_COLOUR_TEXT];
   double least = kl_layout_least_px(c->brief, e->type), needed = 0,
          wanted = e->text_px > 0 ? e->text_px : least;
-  KlBlock b = {.fonts = c->fonts, .item = item, .align = e->align, .width = in.w, .px = wanted};
+  KlBlock b = {.fonts = c->fonts,
+               .item = item,
+               .align = e->align,
+               .width = in.w,
+               .px = wanted,
+               .least = kl_layout_least_px(c->brief, KL_EL_BODY)};
   if (kl_rgb_contrast(text, ground) < KL_CONTRAST_LEAST) text = c->brief->palette.rgb[KL_COLOUR_BACKGROUND];
   if (!kl_block_fit(&b, MIN(least, wanted) * SMALLEST, in.h, &needed))
     return kl_gfail(

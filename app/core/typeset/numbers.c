@@ -5,6 +5,7 @@
 
 #define NARROW_SPACE "\u202f"
 #define FIXED_SPACE "\u00a0"
+#define SLIGHTLY 0.06 /* of a step, that a value may lie beyond the last mark */
 #define MINUS "\u2212"
 
 int kl_ticks(double low, double high, int most, double *first, double *step) {
@@ -13,8 +14,17 @@ int kl_ticks(double low, double high, int most, double *first, double *step) {
   *step = 10 * power;
   for (int i = 3; i >= 0; i--)
     if (steps[i] * power >= raw * (1 - 1e-9)) *step = steps[i] * power;
-  *first = floor(low / *step + 1e-9) * *step;
-  return (int)(ceil(high / *step - 1e-9) - floor(low / *step + 1e-9)) + 1;
+  *first = floor(low / *step + SLIGHTLY) * *step;
+  return (int)(ceil(high / *step - SLIGHTLY) - floor(low / *step + SLIGHTLY)) + 1;
+}
+
+bool kl_is_unit(const char *text) {
+  static const char *const units[] = {"%",  "‰",  "٪",     "°C",   "°F",  "°",   "K",   "mg",   "g",    "kg",
+                                      "t",  "mm", "cm",    "m",    "km",  "s",   "min", "h",    "l",    "ml",
+                                      "W",  "kW", "MW",    "GW",   "Wh",  "kWh", "MWh", "TWh",  "Hz",   "dB",
+                                      "$",  "€",  "£",     "¥",    "₹",   "₩",   "克",  "千克", "公里", "米",
+                                      "吨", "度", "kg/m²", "km/h", "m/s", "ppm", NULL};
+  return g_strv_contains(units, text);
 }
 
 int kl_decimals(const double *values, gsize n) {
@@ -87,7 +97,7 @@ char *kl_value_text(double value, int decimals, double highest, const char *unit
     bool minus = g_str_has_prefix(digits, MINUS);
     return g_strconcat(minus ? MINUS : "", unit, digits + (minus ? strlen(MINUS) : 0), scale, NULL);
   }
-  bool tight = !strcmp(unit, "%") || !strcmp(unit, "°") || !strcmp(unit, "×");
+  bool tight = !strcmp(unit, "%") || !strcmp(unit, "٪") || !strcmp(unit, "°") || !strcmp(unit, "×");
   bool spaced = habit_of(language).point[0] == ',' && !strcmp(unit, "%");
   return g_strconcat(digits, scale, tight && !spaced ? "" : FIXED_SPACE, unit, NULL);
 }

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define STEP 32        /* pixels that every model can do */
-#define MOST_SLANT 1.6 /* the model's own proportions, stretched this far at most: the rest is cut off */
+#define MOST_SLANT 1.3 /* the model's own proportions, stretched this far at most: the rest is cut off */
 
 struct KlPictureModel {
   KlJobSpec *asked;

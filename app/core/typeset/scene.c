@@ -83,8 +83,11 @@ void kl_path_line(KlShape *s, double x, double y) {
 }
 
 void kl_path_curve(KlShape *s, double x1, double y1, double x2, double y2, double x, double y) {
-  reach(s, x1, y1);
-  reach(s, x2, y2);
+  if (s->path->len) { /* the curve's middle: near enough to its furthest point for arcs of an eighth */
+    const KlPathStep *p = &g_array_index(s->path, KlPathStep, s->path->len - 1);
+    double x0 = p->x[p->op == KL_PATH_CURVE ? 4 : 0], y0 = p->x[p->op == KL_PATH_CURVE ? 5 : 1];
+    reach(s, (x0 + 3 * x1 + 3 * x2 + x) / 8, (y0 + 3 * y1 + 3 * y2 + y) / 8);
+  }
   reach(s, x, y);
   step(s, (KlPathStep){KL_PATH_CURVE, {x1, y1, x2, y2, x, y}});
 }

@@ -9,6 +9,8 @@
 #define SPACING 1.3
 #define CLEARANCE 0.04 /* ems between the ink of two lines, at least */
 #define SLACK 0.01     /* pixels that rounding may cost */
+#define LONE 0.3       /* of the width: a last line that is shorter looks forgotten */
+#define NARROWEST 0.78 /* of the width, that a column may become for it */
 #define SIZES 12       /* halvings of the range of sizes */
 
 typedef struct {
@@ -138,12 +140,16 @@ static void even_lines(PangoLayout *l, double width, bool balance, bool anywhere
   double low = width * 0.45, high = width;
   if (lines < 2 || width <= 0 || strchr(pango_layout_get_text(l), '\n')) return;
   if (!balance) {
-    for (double w = width; w > width * 0.8; w -= width * 0.03) {
+    double best = 0, least = width;
+    for (double w = width; w > width * NARROWEST && best < width * LONE; w -= width * 0.02) {
       wrap_at(l, w, anywhere);
       if (pango_layout_get_line_count(l) > lines || widest_ink(l) > width + SLACK) break;
-      if (last_width(l) >= width * 0.3) return;
+      if (last_width(l) > best) best = last_width(l), least = w;
     }
-    break_lines(l, width, anywhere);
+    if (least < width)
+      wrap_at(l, least, anywhere);
+    else
+      break_lines(l, width, anywhere);
     return;
   }
   for (int i = 0; i < 9; i++) {
@@ -311,6 +317,9 @@ double kl_text_tracking(const KlText *t) {
 }
 double kl_text_box_height(const KlText *t) {
   return t->height;
+}
+double kl_text_depth(const KlText *t) {
+  return t->lines->len ? g_array_index(t->lines, Line, t->lines->len - 1).bottom : 0;
 }
 double kl_text_box_width(const KlText *t) {
   return t->width;
