@@ -136,7 +136,8 @@ bool kl_decoder_open(const char *path, const KlCancel *cancel, KlDecoder **out, 
   d->last_time = -1 / rate_of(d);
   if (!read_ahead(d, err)) goto out;
   if (d->ended) {
-    kl_fail(err, KL_ERR_FORMAT, "%s: damaged, not one frame can be decoded", path);
+    kl_fail(err, KL_ERR_FORMAT, "%s: damaged, or larger than %d million pixels: not one frame can be decoded",
+            path, KL_MEDIA_MAX_PIXELS / 1000000);
     goto out;
   }
   const AVFrame *f = d->ahead[0];

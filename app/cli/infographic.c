@@ -192,8 +192,10 @@ static bool choose_layout(const Asked *a, const KlBrief *b, KlLayout **layout, G
   if (wanted > all->len)
     return kl_gfail(error, KL_ERROR_USAGE, "there are %u candidates, and no number %" G_GINT64_FORMAT,
                     all->len, wanted);
-  *layout = kl_layout_copy(all->pdata[wanted - 1]);
-  return true;
+  /* as it will be read back from the output: rounded, so that the same picture comes out */
+  g_autofree char *json = kl_layout_serialise(all->pdata[wanted - 1]);
+  *layout = kl_layout_parse(json, strlen(json), "layout", error);
+  return *layout != NULL;
 }
 
 static char *default_output(const char *source) {

@@ -24,7 +24,7 @@ _kinoloom() {
     --solver) words='euler unipc dpm++ few-step' ;;
     --device | -d) words='cpu vulkan vulkan:0' ;;
     --precision) words='auto f32 bf16' ;;
-    --container) words='mp4 webm mkv gif apng png png-sequence' ;;
+    --container) words='mp4 webm mkv gif apng png png-sequence svg pdf' ;;
     --codec) words='auto h264 vp9 av1 mpeg4' ;;
     --progress) words='bar json none' ;;
     --size | -s) words='128x128 256x256 512x512 480x832 832x480 1280x720' ;;
@@ -33,7 +33,7 @@ _kinoloom() {
     --fit) words='contain cover' ;;
     --fps) words='16 24 25 29.97 30 30000/1001' ;;
     show | verify) [ "$command" = models ] && words="$(_kinoloom_models) --words --json" ;;
-    --image | -i | --output | -o | --ledger | --complete | --refine | --preview | --transformer | --text-encoder | --tokenizer | --vae | --upscaler)
+    --image | -i | --output | -o | --ledger | --complete | --refine | --layout | --preview | --transformer | --text-encoder | --tokenizer | --vae | --upscaler)
       compopt -o default 2>/dev/null
       return
       ;;
@@ -42,12 +42,17 @@ _kinoloom() {
       return
       ;;
     --negative | --seconds | -t | --frames | --seed | --seed-at | --job | -j | --steps | --guidance | --shift | --window | --sink | \
-      --clip | --overlap | --threads | --memory | --crf | --name | --only | --candidates | --ask-model | --asset | --from) return ;;
+      --clip | --overlap | --threads | --memory | --crf | --name | --only | --candidates | --candidate | --layout-seed | --scale | --ask-model | --asset | --from) return ;;
     *)
       case $command in
       render)
-        if [ "$COMP_CWORD" -eq 2 ] && [ "${cur#-}" = "$cur" ]; then
-          words=text-to-video
+        if [ "${COMP_WORDS[2]}" = infographic ] && [ "$COMP_CWORD" -gt 2 ]; then
+          words='--output --preset --layout --candidate --layout-seed --scale --seconds --fps --seed --model --steps --guidance
+            --device --threads --memory --no-pictures --container --codec --crf --yes --no --resume --dry-run --no-provenance
+            --progress --json --quiet --help'
+          compopt -o default 2>/dev/null
+        elif [ "$COMP_CWORD" -eq 2 ] && [ "${cur#-}" = "$cur" ]; then
+          words='text-to-video infographic'
           compopt -o default 2>/dev/null
         else
           words='--prompt --prompt-at --region --negative --image --model --output --yes --no --resume --dry-run --size --seconds

@@ -81,8 +81,6 @@ static bool begin_ledger(Video *v, const char *path, GError **error) {
                      v->total,
                      (int)((v->total + v->per_chunk - 1) / v->per_chunk),
                      0};
-  if (!o->overwrite && kl_job_output_exists(o->output))
-    return kl_gfail(error, KL_ERROR_EXISTS, "%s exists already: -y overwrites it", shown);
   if (!o->overwrite && g_file_test(path, G_FILE_TEST_EXISTS)) {
     g_autoptr(KlLedger) old = kl_ledger_open(path, error);
     if (!old) return false;
@@ -92,6 +90,8 @@ static bool begin_ledger(Video *v, const char *path, GError **error) {
           "%s is an unfinished render (%d of %d chunks are done): --resume goes on, -y begins again", shown,
           kl_ledger_chunks(old), kl_ledger_job(old)->chunks);
   }
+  if (!o->overwrite && kl_job_output_exists(o->output))
+    return kl_gfail(error, KL_ERROR_EXISTS, "%s exists already: -y overwrites it", shown);
   v->ledger = kl_ledger_create(path, &job, error);
   return v->ledger != NULL;
 }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "app/core/typeset/metadata.h"
 
 #include "engine/base/mem.h"
@@ -66,10 +67,10 @@ char *kl_document_job(const char *path, GError **error) {
   bool document = n > 5 && n < MOST &&
                   (!memcmp(data, "%PDF-", 5) || !memcmp(data, "<?xml", 5) || !memcmp(data, "<svg", 4));
   if (document) {
-    const char *from = g_strstr_len(data, (gssize)n, OPEN);
+    const char *from = memmem(data, n, OPEN, strlen(OPEN)); /* a PDF has zeros in it */
     if (!from) return NULL;
     from += strlen(OPEN);
-    const char *to = g_strstr_len(from, (gssize)(n - (gsize)(from - data)), CLOSE);
+    const char *to = memmem(from, n - (gsize)(from - data), CLOSE, strlen(CLOSE));
     if (!to || to - from > (gssize)KL_JOB_MAX * 6) return NULL;
     g_autofree char *copy = g_strndup(from, (gsize)(to - from));
     char *job = unescaped(copy, strlen(copy));
