@@ -3,6 +3,7 @@
 #include "ui/format.h"
 #include "ui/i18n.h"
 #include "ui/movie.h"
+#include "ui/names.h"
 
 struct _KlCompare {
   AdwWindow parent;
@@ -156,6 +157,7 @@ static KlMovie *open_side(KlCompare *self, GtkPicture *picture, KlRender *render
 
 static void kl_compare_init(KlCompare *self) {
   gtk_widget_init_template(GTK_WIDGET(self));
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
 }
 
 GtkWidget *kl_compare_new(KlRender *left, KlRender *right) {

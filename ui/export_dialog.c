@@ -2,6 +2,7 @@
 
 #include "app/core/film/export.h"
 #include "ui/i18n.h"
+#include "ui/names.h"
 #include "ui/window.h"
 
 #include <math.h>
@@ -393,6 +394,7 @@ static void kl_export_dialog_init(KlExportDialog *self) {
   const char *videos = g_get_user_special_dir(G_USER_DIRECTORY_VIDEOS);
   self->folder = g_strdup(videos ? videos : g_get_home_dir());
   gtk_widget_init_template(GTK_WIDGET(self));
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   gtk_window_set_default_widget(GTK_WINDOW(self), GTK_WIDGET(self->export_button));
   g_signal_connect_swapped(self->format_row, "notify::selected", G_CALLBACK(on_format), self);
   GtkWidget *rows[] = {GTK_WIDGET(self->codec_row), GTK_WIDGET(self->quality_row), GTK_WIDGET(self->size_row),

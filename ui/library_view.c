@@ -3,6 +3,7 @@
 #include "ui/ask_text.h"
 #include "ui/format.h"
 #include "ui/i18n.h"
+#include "ui/names.h"
 #include "ui/reveal.h"
 #include "ui/thumbnail.h"
 #include "ui/welcome.h"
@@ -238,6 +239,7 @@ static void add_key(KlLibraryView *self, GtkEventController *keys, const char *t
 
 static void kl_library_view_init(KlLibraryView *self) {
   gtk_widget_init_template(GTK_WIDGET(self));
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   GtkEventController *keys = gtk_shortcut_controller_new();
   add_key(self, keys, "Delete", trash_key);
   add_key(self, keys, "F2", rename_key);

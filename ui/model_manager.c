@@ -3,6 +3,7 @@
 #include "ui/i18n.h"
 #include "ui/model_details.h"
 #include "ui/model_list.h"
+#include "ui/names.h"
 
 #include <string.h>
 
@@ -422,6 +423,7 @@ static GtkWidget *nothing(void) {
 static void kl_model_manager_init(KlModelManager *self) {
   GtkDropTarget *target = gtk_drop_target_new(GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
   gtk_widget_init_template(GTK_WIDGET(self));
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   gtk_list_box_set_placeholder(self->imported, nothing());
   g_signal_connect(target, "drop", G_CALLBACK(dropped), self);
   gtk_widget_add_controller(GTK_WIDGET(self), GTK_EVENT_CONTROLLER(target));

@@ -2,6 +2,7 @@
 
 #include "app/core/inspect.h"
 #include "ui/i18n.h"
+#include "ui/names.h"
 #include "ui/settings.h"
 
 #include <math.h>
@@ -190,6 +191,7 @@ static GVariant *theme_from_row(const GValue *value, const GVariantType *type, g
 static void kl_preferences_init(KlPreferences *self) {
   GSettings *s = kl_settings();
   gtk_widget_init_template(GTK_WIDGET(self));
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   g_signal_connect(self->threads, "output", G_CALLBACK(show_threads), NULL);
   g_signal_connect(self->memory, "output", G_CALLBACK(show_memory), NULL);
   g_signal_connect(self->threads, "input", G_CALLBACK(read_number), NULL);

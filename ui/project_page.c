@@ -6,6 +6,7 @@
 #include "ui/generator_panel.h"
 #include "ui/history_view.h"
 #include "ui/i18n.h"
+#include "ui/names.h"
 #include "ui/preview.h"
 #include "ui/queue_view.h"
 #include "ui/reveal.h"
@@ -424,6 +425,7 @@ static void kl_project_page_class_init(KlProjectPageClass *klass) {
 
 static void kl_project_page_init(KlProjectPage *self) {
   gtk_widget_init_template(GTK_WIDGET(self));
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   g_signal_connect(self->generator_flap, "notify::folded", G_CALLBACK(folded_changed), NULL);
   g_signal_connect(self->side_flap, "notify::folded", G_CALLBACK(folded_changed), NULL);
   g_signal_connect_swapped(self->chunks, "play", G_CALLBACK(play_chunk), self);

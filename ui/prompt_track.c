@@ -2,6 +2,7 @@
 
 #include "app/core/near.h"
 #include "ui/i18n.h"
+#include "ui/names.h"
 #include "ui/prompt_view.h"
 #include "ui/word_list.h"
 
@@ -357,6 +358,7 @@ static GtkWidget *heading(KlPromptTrack *self) {
 }
 
 static void kl_prompt_track_init(KlPromptTrack *self) {
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   GtkBox *box = GTK_BOX(self);
   gtk_orientable_set_orientation(GTK_ORIENTABLE(self), GTK_ORIENTATION_VERTICAL);
   gtk_box_set_spacing(box, 6);

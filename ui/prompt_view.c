@@ -171,6 +171,9 @@ static void move_offer(KlPromptView *self, int by) {
 static gboolean key_pressed(GtkEventControllerKey *c, guint key, guint code, GdkModifierType state,
                             gpointer user) {
   KlPromptView *self = user;
+  /* The text would take it for a new line before the window's shortcut is asked. */
+  if ((key == GDK_KEY_Return || key == GDK_KEY_KP_Enter) && state & GDK_CONTROL_MASK)
+    return gtk_widget_activate_action(GTK_WIDGET(self), "generator.generate", NULL);
   if (!gtk_widget_get_visible(self->popover) || state & (GDK_CONTROL_MASK | GDK_ALT_MASK | GDK_SHIFT_MASK))
     return FALSE;
   switch (key) {

@@ -1,6 +1,7 @@
 #include "ui/queue_row.h"
 
 #include "ui/i18n.h"
+#include "ui/names.h"
 
 struct _KlQueueRow {
   GtkListBoxRow parent;
@@ -203,6 +204,7 @@ static GtkButton *button(GtkWidget *box, const char *action) {
 }
 
 static void kl_queue_row_init(KlQueueRow *self) {
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   GtkWidget *box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 9),
             *middle = gtk_box_new(GTK_ORIENTATION_VERTICAL, 3), *stack = gtk_stack_new(),
             *picture = gtk_picture_new(), *icon = gtk_image_new_from_icon_name("video-x-generic-symbolic"),

@@ -1,6 +1,7 @@
 #include "ui/timeline_view.h"
 
 #include "ui/i18n.h"
+#include "ui/names.h"
 #include "ui/timeline_canvas.h"
 #include "ui/timeline_clip.h"
 #include "ui/timeline_edit.h"
@@ -513,6 +514,7 @@ static void kl_timeline_view_init(KlTimelineView *self) {
   self->copied = g_array_new(FALSE, FALSE, sizeof(Copied));
   self->snap = true;
   gtk_widget_init_template(GTK_WIDGET(self));
+  g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   gtk_widget_set_parent(GTK_WIDGET(self->gain_popover), GTK_WIDGET(self));
   gtk_scale_add_mark(self->gain_scale, 0, GTK_POS_BOTTOM, "0");
   gtk_scale_add_mark(self->gain_scale, -60, GTK_POS_BOTTOM, _("silent"));

@@ -33,6 +33,7 @@ static const struct {
     {"win.undo", {"<Control>z"}},
     {"win.redo", {"<Control><Shift>z", "<Control>y"}},
     {"win.export", {"<Control>e"}},
+    {"generator.generate", {"<Control>Return", "<Control>KP_Enter"}},
     {"win.toggle-generator", {"F9"}},
     {"win.toggle-side", {"<Shift>F9"}},
     {"project.open-files", {"<Control>i"}},
