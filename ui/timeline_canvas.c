@@ -263,6 +263,22 @@ static void clip_free(gpointer data) {
   gtk_widget_unparent(data);
 }
 
+/* By keyboard: what has the focus is selected, and seen. */
+static void on_clip_focus(GtkEventControllerFocus *f, KlTimelineCanvas *self) {
+  GtkWidget *v = gtk_event_controller_get_widget(GTK_EVENT_CONTROLLER(f));
+  GtkRoot *root = gtk_widget_get_root(v);
+  if (!GTK_IS_WINDOW(root) || !gtk_window_get_focus_visible(GTK_WINDOW(root))) return;
+  KlClip *c = kl_clip_view_get_clip(KL_CLIP_VIEW(v));
+  const KlClipPlace *p = kl_clip_where(c);
+  double x = kl_canvas_x(self, (double)p->start), end = kl_canvas_x(self, (double)(p->start + p->length)),
+         w = gtk_widget_get_width(GTK_WIDGET(self));
+  if (self->adjustment[0] && (x < KL_HEADS || end > w))
+    gtk_adjustment_set_value(self->adjustment[0],
+                             scrolled(self, 0) +
+                                 (x < KL_HEADS ? x - KL_HEADS - 20 : MIN(x - KL_HEADS, end - w + 20)));
+  if (!kl_canvas_is_selected(self, c)) kl_canvas_select_only(self, c, false);
+}
+
 static void add_missing_clips(KlTimelineCanvas *self, GHashTable *have, GHashTable *want) {
   for (guint i = 0; i < self->lanes->len; i++) {
     GListModel *clips = kl_track_clips(((KlLane *)self->lanes->pdata[i])->track);
@@ -271,6 +287,9 @@ static void add_missing_clips(KlTimelineCanvas *self, GHashTable *have, GHashTab
       g_hash_table_add(want, c);
       if (g_hash_table_contains(have, c)) continue;
       GtkWidget *v = kl_clip_view_new(self->project, c);
+      GtkEventController *focus = gtk_event_controller_focus_new();
+      g_signal_connect(focus, "enter", G_CALLBACK(on_clip_focus), self);
+      gtk_widget_add_controller(v, focus);
       gtk_widget_set_parent(v, GTK_WIDGET(self));
       g_ptr_array_add(self->clips, v);
     }

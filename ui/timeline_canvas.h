@@ -27,6 +27,8 @@ void kl_timeline_canvas_set_snap(KlTimelineCanvas *self, bool snap);
 /* The selected clips in order of time; KlClip, borrowed ones in a new array. */
 GPtrArray *kl_timeline_canvas_selected(KlTimelineCanvas *self);
 void kl_timeline_canvas_select(KlTimelineCanvas *self, GPtrArray *clips);
+/* For a menu: the clip at a point becomes the selection, if it is not part of it. */
+void kl_timeline_canvas_select_at(KlTimelineCanvas *self, double x, double y);
 void kl_timeline_canvas_select_all(KlTimelineCanvas *self);
 /* Where the first selected clip is drawn, for a popover. */
 bool kl_timeline_canvas_selected_area(KlTimelineCanvas *self, GdkRectangle *out);

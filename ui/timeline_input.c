@@ -6,9 +6,10 @@
 
 #include <math.h>
 
-#define EDGE 8  /* pixels at both ends of a clip that trim */
-#define NEAR 9  /* pixels within which things snap */
-#define START 4 /* pixels before a press is a drag */
+#define EDGE 8     /* pixels at both ends of a clip that trim */
+#define NEAR 9     /* pixels within which things snap */
+#define START 4    /* pixels before a press is a drag */
+#define OUTSIDE 24 /* pixels above or below the timeline, where a clip becomes its file */
 
 static KlClipView *clip_at(KlTimelineCanvas *self, double x, double y) {
   if (x < KL_HEADS || y < KL_RULER) return NULL;
@@ -38,13 +39,12 @@ static void nearest(KlTimelineCanvas *self, double frame, double candidate, doub
 /* The frame that `frame` snaps to: edges of clips that stay, the playhead, seconds; -1: none is near. */
 static gint64 snap_of(KlTimelineCanvas *self, double frame) {
   double best = G_MAXDOUBLE, rate = kl_canvas_rate(self);
+  KlClip *held = self->grabbed ? kl_clip_view_get_clip(self->grabbed) : NULL;
   gint64 guide = -1;
   for (guint i = 0; i < self->clips->len; i++) {
     KlClip *c = kl_clip_view_get_clip(self->clips->pdata[i]);
     const KlClipPlace *v = kl_clip_where(c);
-    if (c == kl_clip_view_get_clip(self->grabbed) ||
-        (self->drag == KL_DRAG_MOVE && kl_canvas_is_selected(self, c)))
-      continue;
+    if (c == held || (self->drag == KL_DRAG_MOVE && kl_canvas_is_selected(self, c))) continue;
     nearest(self, frame, (double)v->start, &best, &guide);
     nearest(self, frame, (double)(v->start + v->length), &best, &guide);
   }
@@ -70,8 +70,8 @@ static void drop_previews(KlTimelineCanvas *self) {
   gtk_widget_queue_draw(GTK_WIDGET(self));
 }
 
-/* Whether a clip could lie there: a short overlap with a clip that stays makes a crossfade. */
-static bool allowed(KlTimelineCanvas *self, KlClip *c, KlLane *lane, const KlClipPlace *p) {
+/* Whether a clip could lie there: a short overlap with a clip that stays makes a crossfade, p->fade. */
+static bool allowed(KlTimelineCanvas *self, KlClip *c, KlLane *lane, KlClipPlace *p) {
   for (guint i = 0; i < self->clips->len; i++) {
     KlClip *o = kl_clip_view_get_clip(self->clips->pdata[i]);
     const KlClipPlace *v = kl_clip_where(o);
@@ -80,6 +80,7 @@ static bool allowed(KlTimelineCanvas *self, KlClip *c, KlLane *lane, const KlCli
       continue;
     gint64 over = MIN(v->start + v->length, p->start + p->length) - MAX(v->start, p->start);
     if (over > 0 && over >= MIN(v->length, p->length)) return false;
+    if (over > 0 && v->start < p->start) p->fade = over;
   }
   return true;
 }
@@ -184,7 +185,9 @@ static void preview_drag(KlTimelineCanvas *self, bool snap) {
     KlClipView *v = view_of(self, m->clip);
     if (!lane || !v) continue;
     g_object_set_data(G_OBJECT(v), "lane", lane);
-    kl_clip_view_set_dragged(v, &m->place, allowed(self, m->clip, lane, &m->place));
+    if (moves->len == 1) m->place.fade = 0;
+    bool ok = allowed(self, m->clip, lane, &m->place);
+    kl_clip_view_set_dragged(v, &m->place, ok);
   }
   gtk_widget_queue_allocate(GTK_WIDGET(self));
   gtk_widget_queue_draw(GTK_WIDGET(self));
@@ -252,6 +255,32 @@ static void on_drag_begin(GtkGestureDrag *g, double x, double y, KlTimelineCanva
   }
 }
 
+/* Out of the timeline: from there on it is the file that is dragged, to wells and other programs. */
+static bool drag_out(KlTimelineCanvas *self, GtkGesture *g) {
+  GtkWidget *w = GTK_WIDGET(self);
+  if (self->drag != KL_DRAG_MOVE || !self->grabbed ||
+      (self->now_y > -OUTSIDE && self->now_y < gtk_widget_get_height(w) + OUTSIDE))
+    return false;
+  KlAsset *a = kl_clip_asset(kl_clip_view_get_clip(self->grabbed));
+  if (!a || !kl_asset_path(a)) return false;
+  g_autoptr(GFile) file = g_file_new_for_path(kl_asset_path(a));
+  g_autoptr(GdkPaintable) icon = gtk_widget_paintable_new(GTK_WIDGET(self->grabbed));
+  GSList one = {file, NULL};
+  GdkContentProvider *both[] = {gdk_content_provider_new_typed(KL_TYPE_ASSET, a),
+                                gdk_content_provider_new_typed(GDK_TYPE_FILE_LIST, &one)};
+  g_autoptr(GdkContentProvider) content = gdk_content_provider_new_union(both, G_N_ELEMENTS(both));
+  g_autoptr(GdkDrag) drag = gdk_drag_begin(gtk_native_get_surface(gtk_widget_get_native(w)),
+                                           gtk_gesture_get_device(g), content, GDK_ACTION_COPY, 0, 0);
+  if (!drag) return false;
+  g_autoptr(GdkPaintable) still = gdk_paintable_get_current_image(icon);
+  gtk_drag_icon_set_from_paintable(drag, still, 0, 0);
+  self->drag = KL_DRAG_NONE;
+  self->grabbed = NULL;
+  drop_previews(self);
+  gtk_gesture_set_state(g, GTK_EVENT_SEQUENCE_DENIED);
+  return true;
+}
+
 static void on_drag_update(GtkGestureDrag *g, double dx, double dy, KlTimelineCanvas *self) {
   bool snap = snaps(self, GTK_GESTURE(g));
   if (self->drag == KL_DRAG_NONE) return;
@@ -259,6 +288,7 @@ static void on_drag_update(GtkGestureDrag *g, double dx, double dy, KlTimelineCa
   self->now_y = self->begin_y + dy;
   if (!self->moved && hypot(dx, dy) < START) return;
   self->moved = true;
+  if (drag_out(self, GTK_GESTURE(g))) return;
   if (self->drag == KL_DRAG_SEEK)
     seek_to(self, self->now_x, snap);
   else if (self->drag == KL_DRAG_BOX)
@@ -395,6 +425,14 @@ static gboolean on_drop(GtkDropTarget *t, const GValue *value, double x, double 
     import_next(i);
   }
   return TRUE;
+}
+
+void kl_timeline_canvas_select_at(KlTimelineCanvas *self, double x, double y) {
+  KlClipView *v = clip_at(self, x, y);
+  if (!v) return;
+  gtk_widget_grab_focus(GTK_WIDGET(v));
+  if (!kl_canvas_is_selected(self, kl_clip_view_get_clip(v)))
+    kl_canvas_select_only(self, kl_clip_view_get_clip(v), false);
 }
 
 void kl_canvas_add_input(KlTimelineCanvas *self) {

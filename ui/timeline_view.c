@@ -355,6 +355,7 @@ static void on_menu(GtkGestureClick *g, int presses, double x, double y, KlTimel
     gtk_widget_set_parent(self->menu, GTK_WIDGET(self));
   }
   double px = x, py = y;
+  kl_timeline_canvas_select_at(self->canvas, x, y);
   gtk_widget_translate_coordinates(GTK_WIDGET(self->canvas), GTK_WIDGET(self), x, y, &px, &py);
   gtk_popover_set_pointing_to(GTK_POPOVER(self->menu), &(GdkRectangle){(int)px, (int)py, 1, 1});
   gtk_popover_popup(GTK_POPOVER(self->menu));
