@@ -358,10 +358,13 @@ static bool survey(Run *r, int *intact, gint64 *offset, GError **error) {
   *offset = 0;
   *intact = kl_job_output_intact(r->how->output, r->ledger, &missing, r->how->cancel, error);
   if (*intact < 0) return false;
+  /* chunks that were taken over stand at 0 until they are in the output for the first time */
+  if (done > 0 && !*intact && !kl_ledger_chunk(r->ledger, 0, &row, error)) return false;
+  if (done > 0 && !*intact && r->how->render && row.offset == 0) r->branched = true;
   if (*intact > 0) {
     if (!kl_ledger_chunk(r->ledger, *intact - 1, &row, error)) return false;
     *offset = row.offset;
-  } else if (!missing && done > 0 && !r->how->overwrite) {
+  } else if (!missing && done > 0 && !r->how->overwrite && !r->branched) {
     return kl_gfail(error, KL_ERROR_EXISTS,
                     "%s is not the file that this render was writing: move it away, or -y overwrites it",
                     shown);

@@ -229,6 +229,7 @@ static bool take_back(KlProject *p, GError **error) {
 bool kl_project_end(KlProject *p, bool keep, GError **error) {
   KlEdit *e = &p->edit;
   bool ok = true;
+  if (!p->db && !e->depth) return true; /* closed meanwhile, which kept it */
   g_return_val_if_fail(e->depth > 0, false);
   if (--e->depth) return true;
   if (p->db) ok = keep ? commit(p, error) : take_back(p, error);
