@@ -135,9 +135,9 @@ static void setup_cell(GtkSignalListItemFactory *factory, GtkListItem *item, KlC
   c->item = item;
   c->box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 3);
   c->frame = adw_bin_new();
-  c->thumbnail = kl_thumbnail_new(16.0 / 10);
+  c->thumbnail = kl_thumbnail_new(16.0 / 10, 84);
   c->label = GTK_LABEL(gtk_label_new(NULL));
-  gtk_widget_set_size_request(c->thumbnail, 84, -1);
+  gtk_widget_set_halign(c->frame, GTK_ALIGN_CENTER);
   gtk_widget_add_css_class(c->frame, "kl-chunk");
   gtk_widget_add_css_class(GTK_WIDGET(c->label), "caption");
   gtk_widget_add_css_class(GTK_WIDGET(c->label), "numeric");

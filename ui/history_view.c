@@ -148,7 +148,7 @@ static void setup_card(GtkSignalListItemFactory *factory, GtkListItem *item, KlH
   c->view = self;
   c->item = item;
   c->box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 3);
-  c->thumbnail = kl_thumbnail_new(16.0 / 10);
+  c->thumbnail = kl_thumbnail_new(16.0 / 10, 0);
   gtk_widget_set_size_request(c->thumbnail, -1, 84); /* a grid gives no more than the least */
   c->badge = gtk_image_new_from_icon_name("dialog-warning-symbolic");
   c->title = GTK_LABEL(gtk_label_new(NULL));

@@ -11,9 +11,10 @@ struct _KlPreview {
   KlRender *render; /* NULL: a file or a source */
   GListModel *chunks;
   char *name;
-  bool loaded;    /* the player was given something */
-  bool stale;     /* the file has grown since it was opened */
-  bool live;      /* pixels of the running render are shown */
+  bool loaded; /* the player was given something */
+  bool stale;  /* the file has grown since it was opened */
+  bool live;   /* pixels of the running render are shown */
+  bool play_when_open;
   bool was_alive; /* the render ran when it was last looked at */
   gint64 live_frame;
   GtkOverlay *overlay;
@@ -162,8 +163,8 @@ static void chunks_changed(KlPreview *self) {
 static void load_result(KlPreview *self, bool play) {
   self->stale = false;
   self->loaded = true;
+  self->play_when_open = play;
   kl_player_load_file(player(self), kl_render_output(self->render), 0);
-  if (play) gtk_media_stream_set_loop(GTK_MEDIA_STREAM(self->movie), TRUE);
 }
 
 static void render_changed(KlPreview *self) {
@@ -191,7 +192,7 @@ static void forget(KlPreview *self) {
   g_clear_object(&self->chunks);
   g_clear_object(&self->render);
   g_clear_pointer(&self->name, g_free);
-  self->live = self->stale = self->loaded = self->was_alive = false;
+  self->live = self->stale = self->loaded = self->was_alive = self->play_when_open = false;
   self->live_frame = 0;
   clear_range(self);
   kl_movie_clear(self->movie);

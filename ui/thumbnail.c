@@ -5,6 +5,7 @@ enum { LEAST_WIDTH = 64 }; /* px */
 struct _KlThumbnail {
   GtkWidget parent;
   double ratio;
+  int width; /* 0: as wide as there is room */
   GBytes *bytes;
   GdkTexture *texture;
   GtkWidget *icon; /* shown without a texture */
@@ -15,9 +16,9 @@ G_DEFINE_FINAL_TYPE(KlThumbnail, kl_thumbnail, GTK_TYPE_WIDGET)
 static void thumbnail_measure(GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum,
                               int *natural, int *minimum_baseline, int *natural_baseline) {
   KlThumbnail *self = KL_THUMBNAIL(widget);
-  int least = orientation == GTK_ORIENTATION_HORIZONTAL ? LEAST_WIDTH : (int)(LEAST_WIDTH / self->ratio),
-      size = least;
-  if (for_size >= 0)
+  int width = self->width ? self->width : LEAST_WIDTH;
+  int least = orientation == GTK_ORIENTATION_HORIZONTAL ? width : (int)(width / self->ratio), size = least;
+  if (for_size >= 0 && !self->width)
     size = (int)(orientation == GTK_ORIENTATION_HORIZONTAL ? for_size * self->ratio : for_size / self->ratio);
   *minimum = least; /* GTK wants no more height where there is more width: the proportions are only a wish */
   *natural = MAX(size, least);
@@ -110,8 +111,9 @@ static void kl_thumbnail_init(KlThumbnail *self) {
   gtk_widget_set_overflow(GTK_WIDGET(self), GTK_OVERFLOW_HIDDEN);
 }
 
-GtkWidget *kl_thumbnail_new(double ratio) {
+GtkWidget *kl_thumbnail_new(double ratio, int width) {
   KlThumbnail *self = g_object_new(KL_TYPE_THUMBNAIL, NULL);
   self->ratio = ratio;
+  self->width = width;
   return GTK_WIDGET(self);
 }

@@ -6,7 +6,7 @@
 #define KL_TYPE_THUMBNAIL (kl_thumbnail_get_type())
 G_DECLARE_FINAL_TYPE(KlThumbnail, kl_thumbnail, KL, THUMBNAIL, GtkWidget)
 
-/* Width by height. */
-GtkWidget *kl_thumbnail_new(double ratio);
+/* ratio: width by height. width: in pixels, or 0: as wide as there is room. */
+GtkWidget *kl_thumbnail_new(double ratio, int width);
 /* PNG or any picture that GDK knows, unpacked off the main thread; NULL: none. */
 void kl_thumbnail_set_bytes(KlThumbnail *self, GBytes *bytes);
