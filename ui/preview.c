@@ -186,7 +186,8 @@ static void render_changed(KlPreview *self) {
   update_controls(self);
 }
 
-static void forget(KlPreview *self) {
+/* keep: the picture stands until the next one comes. */
+static void forget(KlPreview *self, bool keep) {
   if (self->render) g_signal_handlers_disconnect_by_data(self->render, self);
   if (self->chunks) g_signal_handlers_disconnect_by_data(self->chunks, self);
   g_clear_object(&self->chunks);
@@ -195,7 +196,8 @@ static void forget(KlPreview *self) {
   self->live = self->stale = self->loaded = self->was_alive = self->play_when_open = false;
   self->live_frame = 0;
   clear_range(self);
-  kl_movie_clear(self->movie);
+  kl_player_set_speed(player(self), 1);
+  if (!keep) kl_movie_clear(self->movie);
   adw_status_page_set_icon_name(self->status, "video-x-generic-symbolic");
   adw_status_page_set_title(self->status, _("Nothing to Play Yet"));
   adw_status_page_set_description(
@@ -205,7 +207,7 @@ static void forget(KlPreview *self) {
 void kl_preview_show_render(KlPreview *self, KlRender *render) {
   if (render == self->render && render) return;
   g_autoptr(KlRender) keep = render ? g_object_ref(render) : NULL;
-  forget(self);
+  forget(self, false);
   if (!render) {
     update_controls(self);
     return;
@@ -233,7 +235,7 @@ KlRender *kl_preview_render(KlPreview *self) {
 }
 
 void kl_preview_show_file(KlPreview *self, const char *path, const char *name) {
-  forget(self);
+  forget(self, false);
   self->name = g_strdup(name);
   self->loaded = true;
   kl_player_load_file(player(self), path, 0);
@@ -243,7 +245,7 @@ void kl_preview_show_file(KlPreview *self, const char *path, const char *name) {
 void kl_preview_show_source(KlPreview *self, KlPlayOpen open, gpointer data, GDestroyNotify data_free,
                             gint64 at, const char *name) {
   g_autofree char *copy = g_strdup(name);
-  forget(self);
+  forget(self, true);
   self->name = g_steal_pointer(&copy);
   self->loaded = true;
   kl_player_load(player(self), open, data, data_free, at);
@@ -288,7 +290,7 @@ KlMovie *kl_preview_movie(KlPreview *self) {
 
 void kl_preview_set_project(KlPreview *self, KlProject *project) {
   if (!g_set_object(&self->project, project)) return;
-  forget(self);
+  forget(self, false);
   update_controls(self);
 }
 
@@ -305,6 +307,11 @@ static void set_playing(KlPreview *self, double speed) {
   kl_player_set_speed(player(self), speed);
   gtk_media_stream_play(GTK_MEDIA_STREAM(self->movie));
   kl_player_play(player(self));
+}
+
+void kl_preview_play(KlPreview *self) {
+  self->play_when_open = !kl_player_info(player(self));
+  if (!self->play_when_open) set_playing(self, 1);
 }
 
 static void play_action(GtkWidget *widget, const char *name, GVariant *parameter) {

@@ -28,6 +28,8 @@ void kl_preview_show_pixels(KlPreview *self, KlRender *render, gint64 frame, GBy
                             int height);
 /* Plays frames first .. last over and over; `name` ("Chunk 3") stands beside it with a button to end that. */
 void kl_preview_play_range(KlPreview *self, gint64 first, gint64 last, const char *name);
+/* Now, or as soon as what was asked for is open. */
+void kl_preview_play(KlPreview *self);
 void kl_preview_seek(KlPreview *self, gint64 frame);
 gint64 kl_preview_position(KlPreview *self);
 /* Borrowed. */

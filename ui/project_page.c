@@ -1,5 +1,6 @@
 #include "ui/project_page.h"
 
+#include "app/core/play/film_source.h"
 #include "ui/chunk_strip.h"
 #include "ui/compare.h"
 #include "ui/format.h"
@@ -27,6 +28,7 @@ struct _KlProjectPage {
   KlQueueView *queue_view;
   KlHistoryView *history;
   GtkWidget *drop_hint;
+  bool film; /* the preview shows the timeline */
 };
 
 G_DEFINE_FINAL_TYPE(KlProjectPage, kl_project_page, ADW_TYPE_BIN)
@@ -59,6 +61,7 @@ static void update_title(KlProjectPage *self) {
 /* ---- the render that is looked at ---- */
 
 static void show_render(KlProjectPage *self, KlRender *render) {
+  self->film = false;
   kl_preview_show_render(self->preview, render);
   kl_chunk_strip_set_render(self->chunks, render);
 }
@@ -97,6 +100,40 @@ static void offer_to_resume(KlProjectPage *self) {
                            action);
     return;
   }
+}
+
+/* ---- the timeline in the preview ---- */
+
+static void show_film(KlProjectPage *self, gint64 at) {
+  if (!self->project || !kl_project_length(self->project)) return;
+  self->film = true;
+  kl_chunk_strip_set_render(self->chunks, NULL);
+  kl_preview_show_source(self->preview, kl_play_source_film, kl_timeline_of_project(self->project),
+                         (GDestroyNotify)kl_timeline_unref, at, kl_project_title(self->project));
+}
+
+static void film_sought(KlProjectPage *self, gint64 frame) {
+  if (self->film)
+    kl_preview_seek(self->preview, frame);
+  else
+    show_film(self, frame);
+}
+
+static void film_changed(KlProjectPage *self) {
+  if (self->film) show_film(self, kl_preview_position(self->preview));
+}
+
+static void film_played(KlProjectPage *self) {
+  if (self->film) {
+    gtk_widget_activate_action(GTK_WIDGET(self->preview), "preview.play", NULL);
+    return;
+  }
+  show_film(self, kl_timeline_view_get_position(self->timeline));
+  if (self->film) kl_preview_play(self->preview);
+}
+
+static void preview_moved(KlProjectPage *self, gint64 frame) {
+  if (self->film) kl_timeline_view_set_position(self->timeline, frame);
 }
 
 /* A chunk was picked. */
@@ -194,6 +231,7 @@ static void taken(GObject *source, GAsyncResult *result, gpointer user) {
       g_strdup_printf("project.add-asset(int64 %" G_GINT64_FORMAT ")", kl_asset_id(asset));
   kl_window_toast_action(GTK_WIDGET(self), text, _("_Add to Timeline"), action);
   if (kl_asset_path(asset) && kl_asset_kind(asset) != KL_ASSET_AUDIO) {
+    self->film = false;
     kl_chunk_strip_set_render(self->chunks, NULL);
     kl_preview_show_file(self->preview, kl_asset_path(asset), kl_asset_name(asset));
   }
@@ -309,39 +347,16 @@ static void resume_action(GtkWidget *widget, const char *name, GVariant *paramet
   if (r) kl_queue_resume(self->queue, r);
 }
 
-/* Behind the last clip of the first track of its kind. */
-static void append_clip(KlProjectPage *self, KlAsset *asset) {
-  GListModel *tracks = kl_project_tracks(self->project);
-  KlTrackKind kind = kl_asset_kind(asset) == KL_ASSET_AUDIO ? KL_TRACK_AUDIO : KL_TRACK_VIDEO;
-  for (guint i = 0; i < g_list_model_get_n_items(tracks); i++) {
-    g_autoptr(KlTrack) t = g_list_model_get_item(tracks, i);
-    if (kl_track_kind(t) != kind) continue;
-    g_autoptr(GError) error = NULL;
-    GListModel *clips = kl_track_clips(t);
-    guint n = g_list_model_get_n_items(clips);
-    KlClipPlace place = {0};
-    if (n) {
-      g_autoptr(KlClip) last = g_list_model_get_item(clips, n - 1);
-      place.start = kl_clip_where(last)->start + kl_clip_where(last)->length;
-    }
-    kl_project_begin(self->project, _("Add Clip"), NULL);
-    g_autoptr(KlClip) clip = kl_project_add_clip(self->project, t, asset, &place, true, &error);
-    if (!kl_project_end(self->project, clip != NULL, error ? NULL : &error) || !clip)
-      kl_window_toast(GTK_WIDGET(self), error->message);
-    return;
-  }
-}
-
 static void timeline_action(GtkWidget *widget, const char *name, GVariant *parameter) {
   KlProjectPage *self = KL_PROJECT_PAGE(widget);
   KlRender *r = render_of(self, parameter);
-  if (r && kl_render_asset(r)) append_clip(self, kl_render_asset(r));
+  if (r && kl_render_asset(r)) kl_timeline_view_add_asset(self->timeline, kl_render_asset(r));
 }
 
 static void asset_action(GtkWidget *widget, const char *name, GVariant *parameter) {
   KlProjectPage *self = KL_PROJECT_PAGE(widget);
   KlAsset *asset = self->project ? kl_project_asset(self->project, g_variant_get_int64(parameter)) : NULL;
-  if (asset) append_clip(self, asset);
+  if (asset) kl_timeline_view_add_asset(self->timeline, asset);
 }
 
 static void compare_action(GtkWidget *widget, const char *name, GVariant *parameter) {
@@ -428,6 +443,10 @@ static void kl_project_page_init(KlProjectPage *self) {
   g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   g_signal_connect(self->generator_flap, "notify::folded", G_CALLBACK(folded_changed), NULL);
   g_signal_connect(self->side_flap, "notify::folded", G_CALLBACK(folded_changed), NULL);
+  g_signal_connect_swapped(self->timeline, "seek", G_CALLBACK(film_sought), self);
+  g_signal_connect_swapped(self->timeline, "changed", G_CALLBACK(film_changed), self);
+  g_signal_connect_swapped(self->timeline, "play", G_CALLBACK(film_played), self);
+  g_signal_connect_swapped(self->preview, "position", G_CALLBACK(preview_moved), self);
   g_signal_connect_swapped(self->chunks, "play", G_CALLBACK(play_chunk), self);
   g_signal_connect_swapped(self->chunks, "made", G_CALLBACK(show_render), self);
   add_drop_target(self);

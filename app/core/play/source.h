@@ -1,5 +1,5 @@
 /* What a player plays: frames by number and, with them, sound by position. One comes from a file here; a
- * composed timeline is another. Opened, used and freed off the main thread. */
+ * timeline (film_source.h) is another. Opened, used and freed off the main thread. */
 #pragma once
 
 #include "app/core/gerr.h"
