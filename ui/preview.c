@@ -135,6 +135,8 @@ static void clear_range(KlPreview *self) {
 /* ---- the player's news ---- */
 
 static void opened(KlPreview *self) {
+  if (self->play_when_open) gtk_media_stream_play(GTK_MEDIA_STREAM(self->movie));
+  self->play_when_open = false;
   update_controls(self);
 }
 
