@@ -44,8 +44,20 @@ KlJobSpec *kl_draft_from_job(const KlJobSpec *job, const KlModel *m) {
   return d;
 }
 
-static int of_16(double v) {
-  return MAX(16, (int)lround(v / 16) * 16);
+static int nearest(double v, int multiple) {
+  return MAX(1, (int)lround(v / multiple)) * multiple;
+}
+
+/* Multiples with about so many pixels: of the two heights around the exact one that which keeps the shape. */
+static KlDraftSize fit(const char *shape, double aspect, double pixels, int multiple) {
+  KlDraftSize best = {0};
+  double least = INFINITY, height = sqrt(pixels / aspect);
+  for (int up = 0; up < 2; up++) {
+    int h = MAX(1, (int)(height / multiple) + up) * multiple, w = nearest(h * aspect, multiple);
+    double off = fabs(log((double)w / h / aspect)) + 0.2 * fabs(log((double)w * h / pixels));
+    if (off < least) best = (KlDraftSize){shape, w, h}, least = off;
+  }
+  return best;
 }
 
 int kl_draft_sizes(const KlModel *m, KlDraftSize out[KL_DRAFT_SIZES]) {
@@ -61,8 +73,8 @@ int kl_draft_sizes(const KlModel *m, KlDraftSize out[KL_DRAFT_SIZES]) {
   int n = 0, width = (int)g_ascii_strtoll(w, NULL, 10), height = (int)g_ascii_strtoll(h, NULL, 10);
   out[n++] = (KlDraftSize){_("The model\xE2\x80\x99s own"), width, height};
   for (size_t i = 0; i < G_N_ELEMENTS(shapes); i++) {
-    double unit = sqrt((double)width * height / (shapes[i].w * shapes[i].h));
-    KlDraftSize s = {_(shapes[i].shape), of_16(shapes[i].w * unit), of_16(shapes[i].h * unit)};
+    KlDraftSize s = fit(_(shapes[i].shape), shapes[i].w / shapes[i].h, (double)width * height,
+                        m && m->size_multiple ? m->size_multiple : 16);
     if (s.width != width || s.height != height) out[n++] = s;
   }
   return n;

@@ -101,6 +101,8 @@ static bool read_fields(KlModel *m, const json_t *root, const char *shown, GErro
   if (json_is_integer(format) && json_integer_value(format) > 1)
     return kl_gfail(error, KL_ERROR_INPUT, "%s was written by a newer Kinoloom (format %d)", shown,
                     (int)json_integer_value(format));
+  const json_t *multiple = json_object_get(root, "size_multiple");
+  if (multiple) m->size_multiple = (int)CLAMP(json_integer_value(multiple), 1, 4096);
   m->name = g_strdup(name);
   m->title = g_strdup(title ? title : name);
   m->family = g_strdup(family ? family : "wan");

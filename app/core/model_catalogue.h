@@ -49,13 +49,14 @@ typedef struct {
 
 typedef struct {
   char *name, *title, *license, *family; /* license may be NULL: not said */
-  char *folder;                          /* where model.json or the files lie */
-  const char *origin;                    /* "built-in", "imported", "folder" */
-  char **parts[KL_PARTS];                /* absolute paths; of the upscaler none or one */
-  GArray *recorded;                      /* KlModelFile: what the index says, empty without one */
-  KlJobSpec *defaults;                   /* only what the model says */
-  char **words[KL_WORD_LISTS];           /* what it knows, a phrase for each; empty: anything goes */
-  GArray *vocabulary; /* KlModelWord: the same with all that mean the same; see kl_model_words */
+  int size_multiple;           /* pixels of which sizes of about its own must be multiples; 0: not said */
+  char *folder;                /* where model.json or the files lie */
+  const char *origin;          /* "built-in", "imported", "folder" */
+  char **parts[KL_PARTS];      /* absolute paths; of the upscaler none or one */
+  GArray *recorded;            /* KlModelFile: what the index says, empty without one */
+  KlJobSpec *defaults;         /* only what the model says */
+  char **words[KL_WORD_LISTS]; /* what it knows, a phrase for each; empty: anything goes */
+  GArray *vocabulary;          /* KlModelWord: the same with all that mean the same; see kl_model_words */
   char **examples;
 } KlModel;
 

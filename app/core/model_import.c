@@ -117,6 +117,7 @@ static char *index_text(const KlModel *m, const KlImport *how, GError **error) {
       kl_gfail(error, KL_ERROR_INPUT, "a file name of the model is not valid UTF-8");
       goto out;
     }
+  if (m->size_multiple) json_object_set_new(root, "size_multiple", json_integer(m->size_multiple));
   json_object_del(d, "kinoloom_job");
   json_object_set(root, "defaults", d);
   json_object_set_new(root, "words", kl_model_words_json_(m));

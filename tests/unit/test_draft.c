@@ -73,6 +73,15 @@ static void sizes(void) {
   kl_job_set(m->defaults, "width", "832", NULL);
   kl_job_set(m->defaults, "height", "480", NULL);
   g_assert_cmpint(kl_draft_sizes(m, s), ==, KL_DRAFT_SIZES);
+  kl_job_set(m->defaults, "width", "512", NULL); /* a model that enlarges four times */
+  kl_job_set(m->defaults, "height", "512", NULL);
+  m->size_multiple = 128;
+  n = kl_draft_sizes(m, s);
+  for (int i = 0; i < n; i++) {
+    g_assert_cmpint(s[i].width % 128 + s[i].height % 128, ==, 0);
+    g_assert_cmpint(s[i].width * s[i].height, <=, 512 * 512);
+  }
+  g_assert_true(s[1].width == 640 && s[1].height == 384 && s[3].width == 512 && s[3].height == 384);
 }
 
 /* A finished job gives back what was asked for, and only that. */

@@ -218,6 +218,7 @@ def declare(out):
     with open(f'{out}/model.json') as f:
         model = json.load(f)
     model['upscaler'] = 'upscaler.safetensors'
+    model['size_multiple'] = 32 * SCALE  # 32: the decoder's stride times the transformer's patch
     model['defaults'].update(width=world.SIZE * SCALE, height=world.SIZE * SCALE)
     with open(f'{out}/model.json', 'w') as f:
         json.dump(model, f, indent=2, ensure_ascii=False)
