@@ -241,6 +241,29 @@ static void tracks(void) {
   g_assert_cmpuint(clips(KL_TRACK_VIDEO), ==, 2);
 }
 
+/* What the player and the export get is what lies there, and stays so while edits go on. */
+static void copied_out(void) {
+  GError *e = NULL;
+  guint8 rgb[FILM_W * FILM_H * 3];
+  fresh();
+  g_autoptr(KlTimeline) t = kl_timeline_of_project(project);
+  select_clip(clip(KL_TRACK_VIDEO, 0));
+  act("timeline.ripple-delete");
+  g_assert_cmpint((int)t->length, ==, 96);
+  g_assert_cmpint(t->width, ==, FILM_W);
+  g_assert_cmpint(t->fps_num, ==, 16);
+  g_assert_cmpuint(t->sources->len, ==, 2); /* one file twice is one source */
+  g_assert_cmpuint(t->tracks->len, ==, 2);
+  g_autoptr(KlCompose) c = kl_compose_new(t, &KL_COMPOSE_SETUP_INIT);
+  g_assert_true(kl_compose_has_sound(c));
+  for (int n = 0; n < 96; n += 19) {
+    g_assert_true(kl_compose_frame(c, n, rgb, &e));
+    g_assert_cmpint(ABS((int)rgb[300] - film_grey(n >= 48, n % 48)), <=, 1);
+  }
+  g_autoptr(KlTimeline) now = kl_timeline_of_project(project);
+  g_assert_cmpint((int)now->length, ==, 58);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   if (!gtk_init_check()) {
@@ -264,6 +287,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/timeline/copies", copies);
   g_test_add_func("/timeline/playhead-and-gain", playhead_and_gain);
   g_test_add_func("/timeline/tracks", tracks);
+  g_test_add_func("/timeline/copied-out", copied_out);
   int rc = g_test_run();
   kl_timeline_view_set_project(view, NULL);
   gtk_window_destroy(GTK_WINDOW(window));
