@@ -195,6 +195,7 @@ b,"40"
 | 2001 | 5 |
 | 2002 | x |
 """)
+text('brief', 'markdown_empty_when', '|\n||x:\n')
 text('brief', 'markdown_open', '---\ncanvas')
 text('brief', 'markdown_fence', '```chart\nfile: x.csv\n')
 text('brief', 'markdown_marks', '# **\n\n**[*`]((**\\\n![](\n>\n|\n||\n:\n::\n1.\n- \n')

@@ -254,7 +254,13 @@ static void refused(void) {
     g_assert_error(e, KL_ERROR, KL_ERROR_INPUT);
     if (!strstr(e->message, bad[i].word)) g_error("%s\nsays %s", bad[i].text, e->message);
   }
+  GString *many = g_string_new(NULL);
+  for (int i = 0; i < 200000; i++) g_string_append(many, "## a\n");
   g_autoptr(GError) e = NULL;
+  g_assert_null(kl_brief_parse_markdown(many->str, many->len, "test", NULL, &e));
+  g_assert_nonnull(strstr(e->message, "more than 200"));
+  g_clear_error(&e);
+  g_string_free(many, TRUE);
   g_assert_null(kl_brief_parse_markdown("\n \n", 3, "test", NULL, &e));
   g_assert_nonnull(strstr(e->message, "empty"));
   g_clear_error(&e);

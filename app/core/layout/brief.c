@@ -222,6 +222,12 @@ KlBriefItem *kl_brief_add(KlBriefReader *r, KlElementType type, const char *id) 
   return item;
 }
 
+bool kl_brief_room(const KlBriefReader *r, GError **error) {
+  if (r->b->items->len <= KL_BRIEF_ITEMS_MAX && r->b->sections->len <= KL_BRIEF_ITEMS_MAX) return true;
+  return kl_brief_wrong(r, error, "more than %d things are more than one canvas can hold",
+                        KL_BRIEF_ITEMS_MAX);
+}
+
 char *kl_brief_file(const KlBriefReader *r, const char *name, GError **error) {
   if (r->folder) return g_canonicalize_filename(name, r->folder);
   kl_brief_wrong(r, error, "names the file %.200s, but files are not read here", name);
@@ -379,9 +385,7 @@ static bool check(KlBriefReader *r, GError **error) {
   KlBrief *b = r->b;
   if (!b->items->len || (b->items->len == 1 && ((KlBriefItem *)b->items->pdata[0])->type == KL_EL_BACKGROUND))
     return kl_brief_wrong(r, error, "the brief is empty: it has neither a title nor anything to show");
-  if (b->items->len > KL_BRIEF_ITEMS_MAX)
-    return kl_brief_wrong(r, error, "%u items are more than one canvas can hold (%d)", b->items->len,
-                          KL_BRIEF_ITEMS_MAX);
+  if (!kl_brief_room(r, error)) return false;
   for (guint i = 0; i < b->items->len; i++) {
     const KlBriefItem *item = b->items->pdata[i];
     if (!strcmp(item->id, "canvas") || kl_brief_item(b, item->id) != item)

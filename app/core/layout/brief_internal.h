@@ -28,6 +28,8 @@ void kl_brief_section(KlBriefReader *r, const char *id);
 /* A new item of the section begun last (or of the whole for title, subtitle, background and before any
  * section). Its content is for the caller to fill in; id NULL: made from the section and the type. */
 KlBriefItem *kl_brief_add(KlBriefReader *r, KlElementType type, const char *id);
+/* Whether there are no more things than may be; asked early, so that a huge file is refused quickly. */
+bool kl_brief_room(const KlBriefReader *r, GError **error);
 /* A canvas by preset or "WxH", a palette, a font, density, language, direction, by the names that JSON and
  * front matter share. Errors name the key. */
 bool kl_brief_setting(KlBriefReader *r, const char *key, const char *value, GError **error);

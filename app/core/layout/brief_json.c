@@ -106,7 +106,8 @@ static bool read_events(KlBriefReader *r, KlChart *c, const json_t *events, cons
     char *when = clean(json_object_get(e, "when"), false), *what = clean(json_object_get(e, "what"), false);
     c->labels[i] = when ? when : g_strdup("");
     c->texts[i] = what ? what : g_strdup("");
-    if (!when) return kl_brief_wrong(r, error, "%s: event %zu has no \"when\"", id, i + 1);
+    if (!json_is_string(json_object_get(e, "when")))
+      return kl_brief_wrong(r, error, "%s: event %zu has no \"when\"", id, i + 1);
   }
   return true;
 }
@@ -199,6 +200,7 @@ static bool read_words(KlBriefReader *r, KlBriefItem *item, const json_t *v, con
 
 static bool read_item(KlBriefReader *r, KlElementType type, const json_t *v, GError **error) {
   g_autofree char *id = clean(json_object_get(v, "id"), false);
+  if (!kl_brief_room(r, error)) return false;
   KlBriefItem *item = kl_brief_add(r, type, id);
   bool ok;
   switch (type) {

@@ -308,6 +308,7 @@ static bool blocks(Md *m, gsize i, GError **error) {
                  g_str_has_prefix(line, "![") || is_rule(line) || listed;
     if (block || !*line) end_paragraph(m);
     if (block) m->just_titled = false;
+    if (*line && !kl_brief_room(&m->r, error)) return false;
     if (!*line || (is_rule(line) && !m->para->len)) {
       i++;
     } else if (level == 1 && !titled && m->r.b->sections->len == 0) {
