@@ -184,6 +184,7 @@ static KlBrief *read_brief(const Asked *a, const char *path, GError **error) {
   g_autoptr(KlBrief) b = kl_brief_load(path, error);
   if (!b || (a->canvas && !kl_brief_set_canvas(b, a->canvas, error)) || (a->given && !use_given(a, b, error)))
     return NULL;
+  kl_fonts_free(kl_fonts_new(b, b->notes)); /* says which fonts are not there */
   for (guint i = 0; i < b->notes->len; i++) cli_note("%s", (char *)b->notes->pdata[i]);
   return g_steal_pointer(&b);
 }
