@@ -230,6 +230,7 @@ static void update_head(KlTrack *t, GParamSpec *spec, GtkToggleButton *mute) {
   const char *tip = video ? (muted ? _("Show this track") : _("Hide this track"))
                           : (muted ? _("Let this track be heard") : _("Mute this track"));
   gtk_widget_set_tooltip_text(GTK_WIDGET(mute), tip);
+  gtk_accessible_update_property(GTK_ACCESSIBLE(mute), GTK_ACCESSIBLE_PROPERTY_LABEL, tip, -1);
   g_autofree char *title = kl_edit_track_title(g_object_get_data(G_OBJECT(mute), "project"), t);
   gtk_label_set_text(g_object_get_data(G_OBJECT(mute), "name"), title);
 }
