@@ -77,8 +77,8 @@ static char *facts_of(KlRender *render) {
         ngettext("stopped after %d chunk", "stopped after %d chunks", (gulong)kl_render_chunks_done(render)),
         kl_render_chunks_done(render));
   default:
-    /* Translators: the seed of a render and how long it took */
-    return g_strdup_printf(_("seed %s · %s"), seed, took);
+    /* Translators: how long a render took, and its seed */
+    return g_strdup_printf(_("%s · seed %s"), took, seed);
   }
 }
 

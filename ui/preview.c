@@ -97,6 +97,7 @@ static void update_controls(KlPreview *self) {
   gtk_widget_set_sensitive(self->scrubber, moves);
   gtk_widget_set_visible(self->mute, i && i->sound);
   gtk_adjustment_set_upper(self->position, i ? (double)MAX(i->frames - 1, 1) : 1);
+  if (!moves) gtk_adjustment_set_value(self->position, 0);
   gtk_widget_set_visible(self->live_button, running(self));
   gtk_widget_set_visible(self->range, *gtk_label_get_text(self->range_name) != 0);
   g_autofree char *label = g_strdup_printf(_("Preview of %s"), self->name ? self->name : _("nothing"));

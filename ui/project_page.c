@@ -90,7 +90,9 @@ static void finished(KlProjectPage *self, KlProject *project, KlRender *render) 
     kl_window_toast(GTK_WIDGET(self), kl_render_error_text(render));
 }
 
+/* The queue offers it too, where it is seen. */
 static void offer_to_resume(KlProjectPage *self) {
+  if (adw_flap_get_reveal_flap(self->side_flap)) return;
   GListModel *pending = kl_project_pending(self->project);
   for (guint i = 0; i < g_list_model_get_n_items(pending); i++) {
     g_autoptr(KlRender) r = g_list_model_get_item(pending, i);
