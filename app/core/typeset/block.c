@@ -19,7 +19,6 @@ typedef struct {
   const KlInks *inks;
   double x, y;
   KlBlockSize size;
-  double depth; /* of the last text, below its baseline */
   bool least;
 } Setting;
 
@@ -42,7 +41,6 @@ static double put(Setting *s, const KlTextStyle *t, const char *text, double lef
   KlText *set = s->b->reflow ? kl_text_fit(t, text, width, 0, NULL) : kl_text_new(t, text, width);
   if (!set) set = kl_text_new(t, text, width);
   double h = kl_text_box_height(set);
-  s->depth = kl_text_depth(set);
   if (!kl_text_fits(set, width, 0) || (t->max_lines && (int)kl_text_lines(set) > t->max_lines))
     s->size.fits = false;
   if (lines) *lines += (int)kl_text_lines(set);
@@ -73,8 +71,7 @@ static void number(Setting *s) {
     double label = MIN(CLAMP(px * LABEL, s->b->least * LABEL_LEAST, s->b->least * LABEL_MOST), px);
     if (s->b->least <= 0) label = px * LABEL;
     t = style(s, KL_VOICE_LABEL, it->label, label);
-    /* most figures have no descenders, and a comma is none */
-    y += 0.42 * label - (s->depth > 0.17 * px ? 0 : 0.2 * px);
+    y += 0.15 * label;
     y += put(s, &t, it->label, 0, y, s->b->width, s->g ? s->inks->text : 0, "P", NULL);
   }
   s->size.height = y;

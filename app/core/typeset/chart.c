@@ -90,6 +90,8 @@ static bool title(Chart *k) {
   const char *text = k->c->title;
   if (!text || !*text) return true;
   double px = k->px, plain = px;
+  k->box.y += 0.35 * px; /* apart from the words above */
+  k->box.h -= 0.35 * px;
   k->px = px * 1.14;
   KlText *t = chart_label(k, KL_VOICE_STRONG, text, k->rtl ? k->box.x + k->box.w : k->box.x, k->box.y,
                           k->rtl ? AT_RIGHT : AT_LEFT, k->box.w, k->inks->text);

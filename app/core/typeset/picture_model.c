@@ -4,7 +4,6 @@
 
 #include <math.h>
 
-#define STEP 32        /* pixels that every model can do */
 #define MOST_SLANT 1.3 /* the model's own proportions, stretched this far at most: the rest is cut off */
 
 struct KlPictureModel {
@@ -31,29 +30,34 @@ static bool set_number(KlJobSpec *j, const char *key, gint64 v, GError **error) 
   return kl_job_set(j, key, text, error);
 }
 
-/* The job of one picture: the model's own size, bent towards the box's proportions. */
-static KlJobPlan *plan_of(KlPictureModel *m, const KlPictureRequest *r, gsize i, GError **error) {
-  const KlPictureAsk *a = &r->asks[i];
-  g_autoptr(KlModel) model = kl_catalogue_find(m->asked->model, error);
-  if (!model) return NULL;
+/* The job of one picture, of width x height pixels; 0: the model's own size. */
+static KlJobPlan *plan_at(KlPictureModel *m, const KlPictureRequest *r, gsize i, gint64 width, gint64 height,
+                          GError **error) {
   g_autoptr(KlJobSpec) j = kl_job_copy(m->asked);
   KlTime start = {true, 0};
-  if (!kl_job_has(j, "width")) {
-    double w = kl_job_has(model->defaults, "width") ? (double)model->defaults->width : 480;
-    double h = kl_job_has(model->defaults, "height") ? (double)model->defaults->height : 480, area = w * h;
-    double shape = CLAMP(a->box.w / a->box.h, w / h / MOST_SLANT, w / h * MOST_SLANT);
-    gint64 pw = MAX(1, llround(sqrt(area * shape) / STEP)) * STEP,
-           ph = MAX(1, llround(sqrt(area / shape) / STEP)) * STEP;
-    if (!set_number(j, "width", pw, error) || !set_number(j, "height", ph, error)) return NULL;
-  }
+  if (width && (!set_number(j, "width", width, error) || !set_number(j, "height", height, error)))
+    return NULL;
   g_autofree char *length = g_strdup_printf("%df", r->frames),
                   *fps = g_strdup_printf("%d/%d", r->fps_num, r->fps_den);
   if (!kl_job_set(j, "task", "text-to-video", error) || !kl_job_set(j, "length", length, error) ||
       !kl_job_set(j, "fps", fps, error) ||
       !set_number(j, "seed", (gint64)((r->seed + i) & G_MAXINT64), error) ||
-      !kl_job_set_prompt(j, start, a->prompt, error))
+      !kl_job_set_prompt(j, start, r->asks[i].prompt, error))
     return NULL;
   return kl_job_plan_new(j, r->frames > 1 ? "picture.mp4" : "picture.png", NULL, error);
+}
+
+/* The model's own size, bent towards the box's proportions in the steps that the model can do. */
+static KlJobPlan *plan_of(KlPictureModel *m, const KlPictureRequest *r, gsize i, GError **error) {
+  KlJobPlan *own = plan_at(m, r, i, 0, 0, error);
+  if (!own || kl_job_has(m->asked, "width")) return own;
+  double w = (double)own->job->width, h = (double)own->job->height, step = MAX(own->t2v.size_multiple, 1);
+  double shape = CLAMP(r->asks[i].box.w / r->asks[i].box.h, w / h / MOST_SLANT, w / h * MOST_SLANT);
+  gint64 pw = (gint64)(MAX(1, round(sqrt(w * h * shape) / step)) * step);
+  gint64 ph = (gint64)(MAX(1, round(sqrt(w * h / shape) / step)) * step);
+  if (pw == own->job->width && ph == own->job->height) return own;
+  kl_job_plan_free(own);
+  return plan_at(m, r, i, pw, ph, error);
 }
 
 static bool plan(void *user, const KlPictureRequest *r, guint64 *bytes, double *seconds, GError **error) {

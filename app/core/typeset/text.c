@@ -318,9 +318,6 @@ double kl_text_tracking(const KlText *t) {
 double kl_text_box_height(const KlText *t) {
   return t->height;
 }
-double kl_text_depth(const KlText *t) {
-  return t->lines->len ? g_array_index(t->lines, Line, t->lines->len - 1).bottom : 0;
-}
 double kl_text_box_width(const KlText *t) {
   return t->width;
 }

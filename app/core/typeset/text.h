@@ -64,8 +64,7 @@ double kl_text_word_width(const KlTextStyle *s, const char *text);
 
 double kl_text_size(const KlText *t); /* the size it was set at */
 double kl_text_box_height(const KlText *t);
-double kl_text_depth(const KlText *t);     /* how far ink goes below the last baseline */
-double kl_text_box_width(const KlText *t); /* of the widest line's ink */
+double kl_text_box_width(const KlText *t);                       /* of the widest line's ink */
 bool kl_text_fits(const KlText *t, double width, double height); /* 0: any */
 bool kl_text_is_rtl(const KlText *t);        /* the first paragraph runs from right to left */
 bool kl_text_broken(const KlText *t);        /* a word had to be broken anywhere */
