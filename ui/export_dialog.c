@@ -396,6 +396,7 @@ static void kl_export_dialog_init(KlExportDialog *self) {
   gtk_widget_init_template(GTK_WIDGET(self));
   g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
   gtk_window_set_default_widget(GTK_WINDOW(self), GTK_WIDGET(self->export_button));
+  gtk_window_set_focus(GTK_WINDOW(self), GTK_WIDGET(self->export_button));
   g_signal_connect_swapped(self->format_row, "notify::selected", G_CALLBACK(on_format), self);
   GtkWidget *rows[] = {GTK_WIDGET(self->codec_row), GTK_WIDGET(self->quality_row), GTK_WIDGET(self->size_row),
                        GTK_WIDGET(self->fps_row)};
