@@ -17,7 +17,7 @@ struct _KlQueueView {
   GtkListBox *list;
   GtkRevealer *offer;
   GtkLabel *offer_text;
-  GtkWidget *paused_text;
+  GtkWidget *paused_text, *pause;
 };
 
 G_DEFINE_FINAL_TYPE(KlQueueView, kl_queue_view, ADW_TYPE_BIN)
@@ -158,6 +158,9 @@ static void paused_changed(KlQueueView *self) {
   gboolean paused;
   g_object_get(self->queue, "paused", &paused, NULL);
   gtk_widget_set_visible(self->paused_text, paused);
+  gtk_button_set_icon_name(GTK_BUTTON(self->pause),
+                           paused ? "media-playback-start-symbolic" : "media-playback-pause-symbolic");
+  gtk_widget_set_tooltip_text(self->pause, paused ? _("Let the Queue Go On") : _("Pause the Whole Queue"));
   GAction *a = g_action_map_lookup_action(G_ACTION_MAP(self->actions), "pause-all");
   g_simple_action_set_state(G_SIMPLE_ACTION(a), g_variant_new_boolean(paused));
 }
@@ -226,6 +229,7 @@ static void kl_queue_view_class_init(KlQueueViewClass *klass) {
   gtk_widget_class_bind_template_child(widget, KlQueueView, offer);
   gtk_widget_class_bind_template_child(widget, KlQueueView, offer_text);
   gtk_widget_class_bind_template_child(widget, KlQueueView, paused_text);
+  gtk_widget_class_bind_template_child(widget, KlQueueView, pause);
 }
 
 static void kl_queue_view_init(KlQueueView *self) {

@@ -34,6 +34,8 @@ static const struct {
     {"win.redo", {"<Control><Shift>z", "<Control>y"}},
     {"win.export", {"<Control>e"}},
     {"generator.generate", {"<Control>Return", "<Control>KP_Enter"}},
+    {"generator.prompt", {"<Control>p"}},
+    {"queue.pause-all", {"<Control><Shift>p"}},
     {"win.toggle-generator", {"F9"}},
     {"win.toggle-side", {"<Shift>F9"}},
     {"project.open-files", {"<Control>i"}},
