@@ -102,8 +102,7 @@ static void on_done(void *user, const GError *error) {
   else if (!g_error_matches(error, KL_ERROR, KL_ERROR_CANCELLED))
     set_state(q, r, KL_RENDER_FAILED, error->message);
   else
-    set_state(q, r, q->then,
-              leaving && q->then == KL_RENDER_PAUSED ? _("Stopped when its project was closed") : NULL);
+    set_state(q, r, q->then, leaving && q->then == KL_RENDER_PAUSED ? _("Stopped with its project") : NULL);
   g_object_notify_by_pspec(G_OBJECT(q), props[PROP_RUNNING]);
   g_signal_emit(q, signals[FINISHED], 0, p, r);
   Member *m = member_of(q, p, NULL);
@@ -179,9 +178,9 @@ static void hold_interrupted(KlQueue *q, KlProject *p) {
   for (guint i = 0; i < held->len; i++) {
     KlRender *r = held->pdata[i];
     if (kl_render_interrupted(r))
-      set_state(q, r, KL_RENDER_PAUSED, _("Interrupted: the program ended while it ran"));
+      set_state(q, r, KL_RENDER_PAUSED, _("Interrupted"));
     else if (kl_render_state(r) == KL_RENDER_QUEUED)
-      set_state(q, r, KL_RENDER_PAUSED, _("Waited when the program ended"));
+      set_state(q, r, KL_RENDER_PAUSED, _("Not begun yet"));
     g_signal_emit(q, signals[INTERRUPTED], 0, p, r);
   }
 }
