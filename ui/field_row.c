@@ -285,6 +285,5 @@ GtkWidget *kl_field_row_new(const char *key, const char *title) {
   adw_action_row_add_suffix(ADW_ACTION_ROW(self), self->reset);
   adw_action_row_add_suffix(ADW_ACTION_ROW(self), w);
   adw_action_row_set_activatable_widget(ADW_ACTION_ROW(self), w);
-  gtk_accessible_update_property(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_PROPERTY_LABEL, title, -1);
-  return GTK_WIDGET(self);
+  return GTK_WIDGET(self); /* the row names what it activates */
 }

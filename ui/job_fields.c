@@ -190,7 +190,6 @@ static GtkWidget *seed_row(KlJobFields *self) {
   gtk_widget_set_valign(entry, GTK_ALIGN_CENTER);
   gtk_widget_set_valign(lock, GTK_ALIGN_CENTER);
   gtk_widget_add_css_class(lock, "flat");
-  gtk_accessible_update_property(GTK_ACCESSIBLE(entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Seed"), -1);
   gtk_accessible_update_property(GTK_ACCESSIBLE(lock), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Keep the Seed"), -1);
   adw_action_row_add_suffix(ADW_ACTION_ROW(row), entry);
   adw_action_row_add_suffix(ADW_ACTION_ROW(row), dice);

@@ -85,6 +85,7 @@ static char *status_text(KlRender *r) {
 static void set_button(GtkButton *b, const char *icon, const char *what) {
   gtk_button_set_icon_name(b, icon);
   gtk_widget_set_tooltip_text(GTK_WIDGET(b), what);
+  gtk_accessible_update_property(GTK_ACCESSIBLE(b), GTK_ACCESSIBLE_PROPERTY_LABEL, what, -1);
 }
 
 static void show(KlQueueRow *self) {
