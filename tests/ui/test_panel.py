@@ -82,7 +82,8 @@ def test_cancel_and_undo():
         row = s.find('list item', lambda n: n.startswith('a heart'))
         row.find('push button', 'Cancel').click()
         s.find(None, 'Nothing is being made')
-        s.button('Undo').click()
+        s.find(None, 'Render cancelled')
+        s.app().all('push button', 'Undo')[-1].click()  # the toast's; the first one is the window's
         s.find('list item', lambda n: n.startswith('a heart'))
 
 
