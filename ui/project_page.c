@@ -104,6 +104,18 @@ static void offer_to_resume(KlProjectPage *self) {
   }
 }
 
+/* The running render, else the newest one that can be looked at. */
+static KlRender *first_to_show(KlProject *project) {
+  GListModel *renders = kl_project_renders(project);
+  KlRender *best = NULL;
+  for (guint i = 0; i < g_list_model_get_n_items(renders); i++) {
+    g_autoptr(KlRender) r = g_list_model_get_item(renders, i);
+    if (kl_render_state(r) == KL_RENDER_RUNNING) return r;
+    if (!best && (kl_render_asset(r) || kl_render_chunks_done(r) > 0)) best = r;
+  }
+  return best; /* the list keeps it */
+}
+
 /* ---- the timeline in the preview ---- */
 
 static void show_film(KlProjectPage *self, gint64 at) {
@@ -122,7 +134,11 @@ static void film_sought(KlProjectPage *self, gint64 frame) {
 }
 
 static void film_changed(KlProjectPage *self) {
-  if (self->film) show_film(self, kl_preview_position(self->preview));
+  if (!self->film || !self->project) return;
+  if (kl_project_length(self->project))
+    show_film(self, kl_preview_position(self->preview));
+  else
+    show_render(self, first_to_show(self->project)); /* its last clip is gone */
 }
 
 static void film_played(KlProjectPage *self) {
@@ -157,18 +173,6 @@ void kl_project_page_set_queue(KlProjectPage *self, KlQueue *queue) {
   g_signal_connect_object(queue, "finished", G_CALLBACK(finished), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(queue, "preview", G_CALLBACK(pictured), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(queue, "note", G_CALLBACK(noted), self, G_CONNECT_SWAPPED);
-}
-
-/* The running render, else the newest one that can be looked at. */
-static KlRender *first_to_show(KlProject *project) {
-  GListModel *renders = kl_project_renders(project);
-  KlRender *best = NULL;
-  for (guint i = 0; i < g_list_model_get_n_items(renders); i++) {
-    g_autoptr(KlRender) r = g_list_model_get_item(renders, i);
-    if (kl_render_state(r) == KL_RENDER_RUNNING) return r;
-    if (!best && (kl_render_asset(r) || kl_render_chunks_done(r) > 0)) best = r;
-  }
-  return best; /* the list keeps it */
 }
 
 void kl_project_page_set_project(KlProjectPage *self, KlProject *project) {
