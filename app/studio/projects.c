@@ -116,7 +116,6 @@ void kl_projects_hide(KlProjects *s, KlProject *project) {
 void kl_projects_close_all(KlProjects *s, void (*done)(gpointer user), gpointer user) {
   s->closed = done;
   s->user = user;
-  g_autoptr(GPtrArray) all = g_ptr_array_copy(s->entries, NULL, NULL);
-  for (guint i = 0; i < all->len; i++) let_go(all->pdata[i]);
+  for (guint i = 0; i < s->entries->len; i++) let_go(s->entries->pdata[i]); /* they go in a later turn */
   tell_when_empty(s);
 }
