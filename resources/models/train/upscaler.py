@@ -205,11 +205,13 @@ def sheet(net, check, path, rows=5, crop=40):
 
 # ---------------------------------------------------------------- training and export
 
-def export(out, path):
-    """Writes upscaler.safetensors and names it in model.json, whose size becomes the enlarged one."""
+def export(out, paths):
+    """Writes upscaler.safetensors, the mean of the checkpoints, and names it in model.json, whose size becomes the enlarged one."""
     from export import write_safetensors
-    s = torch.load(path, map_location='cpu')
-    write_safetensors(f'{out}/upscaler.safetensors', {k: v.half() for k, v in s['ema'].items()}, {'format': 'pt', 'config': json.dumps(dict(s['config'], size=world.SIZE))})
+    runs = [torch.load(p, map_location='cpu') for p in paths]
+    s = runs[-1]
+    mean = {k: sum(r['ema'][k] for r in runs) / len(runs) for k in s['ema']}
+    write_safetensors(f'{out}/upscaler.safetensors', {k: v.half() for k, v in mean.items()}, {'format': 'pt', 'config': json.dumps(dict(s['config'], size=world.SIZE))})
     declare(out)
     print(f"{out}/upscaler.safetensors: step {s['it']}, {os.path.getsize(out + '/upscaler.safetensors') / 1e3:.0f} KB")
 
@@ -235,14 +237,14 @@ def main():
     p.add_argument('--crop', type=int, default=36)
     p.add_argument('--stock', type=int, default=250, help='frames held ready')
     p.add_argument('--decoder', metavar='MODEL', help='learn on what the autoencoder of this model folder decodes (fine-tuning)')
-    p.add_argument('--name', default='upscaler', help='of the checkpoint')
+    p.add_argument('--name', default='upscaler', help='of the checkpoint; of several (a,b) the mean is exported')
     p.add_argument('--start', metavar='CHECKPOINT', help='begin with these weights')
     p.add_argument('--seed', type=int, default=0)
     p.add_argument('--export', metavar='MODEL', help='only write the weights into this model folder')
     a = p.parse_args()
-    path = os.path.join(WORK, a.name + '.pt')
     if a.export:
-        return export(a.export, path)
+        return export(a.export, [os.path.join(WORK, n + '.pt') for n in a.name.split(',')])
+    path = os.path.join(WORK, a.name + '.pt')
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     net = Upscaler().to(a.device).to(memory_format=torch.channels_last)
