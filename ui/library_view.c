@@ -66,7 +66,7 @@ static gboolean menu_key(GtkWidget *card, GVariant *arguments, gpointer user) {
 static void setup_card(GtkSignalListItemFactory *factory, GtkListItem *item, KlLibraryView *self) {
   GtkWidget *card = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6);
   GtkWidget *picture = kl_thumbnail_new(16.0 / 9, 0);
-  gtk_widget_set_size_request(picture, -1, 128); /* a grid gives no more than the least */
+  gtk_widget_set_size_request(picture, 208, 117); /* a grid gives no more than the least */
   GtkWidget *title = gtk_label_new(NULL), *when = gtk_label_new(NULL);
   gtk_widget_add_css_class(card, "kl-card");
   gtk_widget_add_css_class(title, "heading");
