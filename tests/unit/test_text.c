@@ -1,4 +1,5 @@
 /* Text in boxes: what is said to fit does fit, by its own measures and by the pixels of its ink. */
+#include "app/core/typeset/hyphens.h"
 #include "app/core/typeset/text.h"
 
 #include <glib.h>
@@ -158,6 +159,23 @@ static void test_even(void) {
   kl_text_free(t);
 }
 
+/* A long word in a narrow column is divided where its language does so. */
+static void test_hyphens(void) {
+  KlTextStyle s = {.size = 20, .hyphenate = true, .lang = "de"};
+  g_autofree char *divided = kl_hyphenate("Verantwortungsbewusstsein", "de");
+  if (!divided) {
+    g_test_skip("no German hyphenation here");
+    return;
+  }
+  g_assert_nonnull(strstr(divided, "Ver\u00adant"));
+  KlText *t = kl_text_fit(&s, "Verantwortungsbewusstsein", 150, 0, NULL);
+  g_assert_nonnull(t);
+  g_assert_false(kl_text_broken(t));
+  g_assert_cmpuint(kl_text_lines(t), >=, 2);
+  g_assert_true(kl_text_fits(t, 150, 0));
+  kl_text_free(t);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/text/fit", test_fit);
@@ -166,5 +184,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/text/direction", test_direction);
   g_test_add_func("/text/shown", test_shown);
   g_test_add_func("/text/even", test_even);
+  g_test_add_func("/text/hyphens", test_hyphens);
   return g_test_run();
 }

@@ -1,5 +1,7 @@
 #include "app/core/typeset/text.h"
 
+#include "app/core/typeset/hyphens.h"
+
 #include <math.h>
 #include <pango/pangocairo.h>
 #include <string.h>
@@ -260,7 +262,13 @@ KlText *kl_text_fit(const KlTextStyle *s, const char *text, double width, double
     }
   }
   if (best) return best;
-  t = set(s, string, least, width, true);
+  g_autofree char *divided = s->hyphenate ? kl_hyphenate(string, s->lang) : NULL;
+  if (divided) {
+    t = set(s, divided, least, width, false);
+    if (good(t, s, width, height)) return t;
+    kl_text_free(t);
+  }
+  t = set(s, divided ? divided : string, least, width, true);
   if (good(t, s, width, height)) return t;
   if (needed) *needed = t->height;
   kl_text_free(t);

@@ -31,7 +31,7 @@ typedef struct {
   KlTextAlign align;
   KlTextDirection direction; /* AUTO: by each paragraph's first strong letter */
   const char *lang;          /* "de", "zh-TW": shapes, hyphens, quotation marks; NULL: by the script */
-  bool hyphenate;            /* where that saves a narrow column */
+  bool hyphenate;            /* words may be divided where it does not fit otherwise */
   bool balance;  /* lines of about the same length, for headings; else only lone last words are avoided */
   int max_lines; /* 0: any number */
 } KlTextStyle;
