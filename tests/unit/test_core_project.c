@@ -84,6 +84,17 @@ static void media(Fix *f, gconstpointer user) {
   int w, h;
   g_assert_no_error(e);
   g_assert_true(a == again);
+  /* at the same time */
+  KitImport one = {0}, two = {0};
+  g_autofree char *cloud = kit_picture(f->folder, "cloud.png", 32, 32, 200);
+  g_autoptr(GFile) file = g_file_new_for_path(cloud);
+  kl_project_import_async(f->p, file, false, NULL, kit_imported, &one);
+  kl_project_import_async(f->p, file, false, NULL, kit_imported, &two);
+  while (!one.done || !two.done) g_main_context_iteration(NULL, TRUE);
+  g_assert_true(one.asset && one.asset == two.asset);
+  g_assert_true(kl_project_remove_asset(f->p, one.asset, NULL));
+  g_object_unref(one.asset);
+  g_object_unref(two.asset);
   kl_asset_size(a, &w, &h);
   g_assert_cmpint(kl_asset_kind(a), ==, KL_ASSET_IMAGE);
   g_assert_cmpint(w, ==, 300);

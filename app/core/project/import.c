@@ -73,14 +73,24 @@ static void look_at(GTask *task, gpointer source, gpointer data, GCancellable *c
     g_task_return_error(task, error);
 }
 
+/* The same file, taken in by another import while this one was looking; 0: none. */
+static gint64 twin(KlProject *p, gint64 id) {
+  return kl_db_number(
+      p->db, 0,
+      "SELECT a.id FROM asset a JOIN asset b ON a.sha256 = b.sha256 AND (a.embedded > 0) = (b.embedded > 0) "
+      "WHERE b.id = ? AND a.removed = 0 ORDER BY a.id LIMIT 1",
+      "l", id);
+}
+
 static KlAsset *add(KlProject *p, const Import *i, GError **error) {
   kl_project_refresh(p);
-  if (i->fresh) {
+  gint64 have = i->fresh && p->db ? twin(p, i->id) : 0;
+  if (i->fresh && !have) {
     if (!kl_edit_open(p, _("Add Media"), error)) return NULL;
     bool ok = kl_db_run(p->db, error, "UPDATE asset SET removed = 0 WHERE id = ?", "l", i->id);
     if (!kl_edit_close(p, ok, error)) return NULL;
   }
-  KlAsset *a = kl_project_asset(p, i->id);
+  KlAsset *a = kl_project_asset(p, have ? have : i->id);
   if (!a) kl_gfail(error, KL_ERROR_IO, "the project is closed");
   return a ? g_object_ref(a) : NULL;
 }

@@ -54,7 +54,8 @@ static KlStoreJob *read_store_job(sqlite3_stmt *s, const char *folder) {
 
 bool kl_store_info(const char *path, KlStoreInfo *out, GError **error) {
   *out = (KlStoreInfo){.jobs = g_ptr_array_new_with_free_func(job_free)};
-  g_autoptr(KlDb) db = kl_db_open(path, &kl_project_schema, KL_DB_WAL | KL_DB_CHECK | KL_DB_READABLE, error);
+  g_autoptr(KlDb) db =
+      kl_db_open(path, &kl_project_schema, KL_DB_WAL | KL_DB_CHECK | KL_DB_READABLE | KL_DB_LOOK, error);
   if (!db) return false;
   g_autofree char *full = g_canonicalize_filename(path, NULL), *folder = g_path_get_dirname(full);
   sqlite3_stmt *s = kl_db_query(db, error, "SELECT title, created, rate_num, rate_den FROM project", "");
