@@ -173,6 +173,7 @@ class Studio:
             for i in range(desktop.get_child_count()):
                 a = desktop.get_child_at_index(i)
                 if a and a.get_process_id() == self.process.pid and a.get_child_count():
+                    a.clear_cache()  # what is kept of names and places may be old
                     return Node(a, self)
         return wait(look, 'studio on the accessibility bus')
 
