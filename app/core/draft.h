@@ -12,7 +12,8 @@ char *kl_draft_default(const KlModel *m, const char *key);
  * and device) is left out, as is what the model would do anyway (m NULL: nothing). A new spec. */
 KlJobSpec *kl_draft_from_job(const KlJobSpec *job, const KlModel *m);
 
-/* Sizes of about as many pixels as the model's own, multiples of what the model says: [0] is the model's own. */
+/* Sizes of about as many pixels as the model's own, multiples of what the model says: [0] is the model's own.
+ */
 typedef struct {
   const char *shape; /* for people, translated: "Square", "Wide 16:9" */
   int width, height;

@@ -34,8 +34,8 @@ static void tidy(const char *path) {
 static void add(KlLedger *l, int index, size_t state_bytes) {
   float latents[3 * 4 * 2 * 2];
   for (size_t i = 0; i < G_N_ELEMENTS(latents); i++) latents[i] = (float)index + (float)i;
-  KlLedgerChunk c = {index, index * 12,         12, 3,  4, 2, 2, latents, "a prompt", 0.5 * index,
-                     0.25,  1000 * (index + 1), "", 1.5,  NULL};
+  KlLedgerChunk c = {index, index * 12,         12, 3,   4,   2, 2, latents, "a prompt", 0.5 * index,
+                     0.25,  1000 * (index + 1), "", 1.5, NULL};
   memset(c.sha256, 'a' + index, 64);
   g_autofree char *state = g_malloc(MAX(state_bytes, 1));
   memset(state, index, state_bytes);

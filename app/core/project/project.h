@@ -157,7 +157,8 @@ bool kl_render_set_state(KlRender *r, KlRenderState state, const char *error_tex
 
 gint64 kl_render_id(KlRender *r);
 KlRenderState kl_render_state(KlRender *r);
-/* As asked; once it has begun, with the model's defaults and the seed that were taken. There is a prompt, if only "". */
+/* As asked; once it has begun, with the model's defaults and the seed that were taken. There is a prompt, if
+ * only "". */
 const KlJobSpec *kl_render_job(KlRender *r);
 const char *kl_render_error_text(KlRender *r);
 /* Where its video is or will be; absolute. */

@@ -1,0 +1,62 @@
+"""Pictures of the main views: screenshots.py FOLDER (meson compile screenshots puts them into BUILD/screenshots)."""
+import pathlib
+import re
+import sys
+
+from studio import Studio, wait
+
+PROMPTS = ('a red heart grows bigger on a plain blue background', 'a strawberry shrinks on a plain yellow background')
+
+
+def shot(s, folder, name):
+    s.tool('mousemove', 1399, 899)
+    s.screenshot(folder / f'{name}.png')
+    print(folder / f'{name}.png', flush=True)
+
+
+def make(s, prompt):
+    field = s.find('text', 'Prompt')
+    field.click()
+    s.key('ctrl+a')
+    s.type(prompt)
+    wait(lambda: field.text == prompt, 'prompt in its field')
+    s.key('Escape', 'ctrl+Return')
+    wait(lambda: any(n.role == 'list item' for n in s.find('filler', 'KlQueueView').walk()), 'render in the queue')
+
+
+def done(s):
+    s.find('label', 'Nothing is being made', seconds=240)
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with Studio() as s:
+        s.launch()
+        s.find('label', 'Try one of these')
+        shot(s, folder, 'welcome')
+        s.key('ctrl+n')
+        make(s, PROMPTS[0])
+        s.find('label', re.compile(r'^[2-9] of \d+ finished').match, seconds=120)
+        shot(s, folder, 'rendering')
+        done(s)
+        make(s, PROMPTS[1])
+        done(s)
+        for card in [n for n in s.find('filler', 'KlHistoryView').walk() if n.role == 'table cell'][:2]:
+            card.click(button=3)
+            s.find('menu item', re.compile('Timeline').search).click()
+        wait(lambda: sum(n.role == 'list item' and n.name.startswith('Clip') for n in s.find('list', 'Timeline').walk()) == 2, 'clips')
+        s.key('0')
+        shot(s, folder, 'project')
+        s.key('ctrl+m')
+        s.find('frame', 'Models')
+        shot(s, folder, 'models')
+        s.key('Escape', 'ctrl+e')
+        s.find('frame', re.compile('Export').search)
+        shot(s, folder, 'export')
+        s.key('Escape', 'ctrl+l')
+        s.find('table', 'Projects')
+        shot(s, folder, 'library')
+
+
+main()
