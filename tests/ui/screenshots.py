@@ -44,7 +44,7 @@ def main():
         done(s)
         for card in [n for n in s.find('filler', 'KlHistoryView').walk() if n.role == 'table cell'][:2]:
             card.click(button=3)
-            s.find('menu item', re.compile('Timeline').search).click()
+            s.find('menu item', re.compile('Timeline').search).act()
         wait(lambda: sum(n.role == 'list item' and n.name.startswith('Clip') for n in s.find('list', 'Timeline').walk()) == 2, 'clips')
         s.key('0')
         shot(s, folder, 'project')

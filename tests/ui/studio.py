@@ -104,7 +104,7 @@ class Node:
         return wx + x + w // 2, wy + y + h // 2
 
     def act(self):
-        """The action that a screen reader would take."""
+        """The action that a screen reader would take; for what lies on a surface of its own, such as a menu, whose place GTK does not tell."""
         if not self.a.do_action(0):
             raise AssertionError(f'{self} does nothing')
         return self

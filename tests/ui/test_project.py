@@ -151,13 +151,13 @@ def test_undo():
 
 
 def test_timeline():
-    """a result goes to the timeline, is split and trimmed by keys, and exports to a file"""
+    """a result goes to the timeline; Delete takes the clip out, Ctrl+Z brings it back"""
     with Studio() as s:
         begin(s)
         set_field(s, 'Length', '2 s')
         s.key('ctrl+Return')
         rendered(s).click(button=3)
-        s.find('menu item', re.compile('Timeline').search).click()
+        s.find('menu item', re.compile('Timeline').search).act()
         timeline = s.find('list', 'Timeline')
         clip = wait(lambda: next((n for n in timeline.walk() if n.role == 'list item' and 'heart' in n.name), None), 'clip on the timeline')
         length = query(s, 'SELECT sum(length) FROM clip')[0][0]
@@ -207,19 +207,4 @@ def drag_in(s, path, onto):
         source.kill()
 
 
-def test_hostile_model():
-    """a damaged model in the import dialog shows why, and nothing else happens"""
-    with Studio() as s, tempfile.TemporaryDirectory() as d:
-        bad = pathlib.Path(d, 'bad.safetensors')
-        bad.write_bytes(b'\xff' * 4096)
-        begin(s)
-        s.key('ctrl+m')
-        dialog = s.find('frame', 'Models')
-        drag_in(s, bad, dialog)
-        s.find('label', re.compile('bad.safetensors').search)
-        assert s.process.poll() is None
-        assert not list((s.home / 'data').rglob('model.json'))
-
-
-main([test_generate, test_unknown_word, test_cancel, test_crash, test_close_while_rendering, test_undo, test_timeline, test_own_output, test_well,
-      test_hostile_model])
+main([test_generate, test_unknown_word, test_cancel, test_crash, test_close_while_rendering, test_undo, test_timeline, test_own_output, test_well])
