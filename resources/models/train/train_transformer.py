@@ -130,7 +130,7 @@ class Example:
         return x.float()
 
 
-def step_loss(both, tok, batch, plan, rng, a, device, own=0.):
+def step_loss(both, tok, batch, plan, rng, a, device, own=0., words=True):
     enc, net = both['enc'], both['net']
     e = Example(tok, batch, plan, rng, net, device)
     x, B = e.x, len(e.x)
@@ -139,7 +139,9 @@ def step_loss(both, tok, batch, plan, rng, a, device, own=0.):
     tt = t[..., None, None, None]
     eps = torch.randn_like(x)
     with fast(device):
-        context = net.context(enc(e.ids))
+        with torch.set_grad_enabled(words):
+            rows = enc(e.ids)
+        context = net.context(rows)
         h, told = e.history, torch.zeros(B, 1, device=device)
         if e.clean:  # a little noise in half of the histories, told only half of the time: at generation history passes for clean and is never perfect
             if rng.random() < own:
@@ -177,6 +179,7 @@ def arguments():
     p.add_argument('--single-part', type=float, default=.3, help='that part of the time')
     p.add_argument('--own', type=float, default=.6, help='share of the histories that the model makes itself, in the last part of the time')
     p.add_argument('--own-part', type=float, default=.3, help='that part of the time')
+    p.add_argument('--words-part', type=float, default=.6, help='first part of the time, in which the text encoder learns too')
     p.add_argument('--codes', type=int, default=1, help='0: begin with random words')
     p.add_argument('--aim', type=float, default=.2, help='weight of the error in where the object is')
     p.add_argument('--shift', type=float, default=2.)
@@ -291,7 +294,7 @@ def work(rank, a, team, tok, both, others, muon, ema, saved, path):
             kind, batch, order = 'long', long.draw(max(1, share // 6), rng), stream_plan(common, 8, 16)
         else:
             kind, batch, order = 'short', short.draw(share, rng), BEGIN
-        loss, plain, aim, bins = step_loss(both, tok, batch, order, rng, a, a.device, a.own if done > 1 - a.own_part else 0)
+        loss, plain, aim, bins = step_loss(both, tok, batch, order, rng, a, a.device, a.own if done > 1 - a.own_part else 0, done < a.words_part)
         for q in both.parameters():
             q.grad = None
         loss.backward()
