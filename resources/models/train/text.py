@@ -12,17 +12,18 @@ import world
 
 PAD, EOS, BOS, UNK = 0, 1, 2, 3
 PUNCTUATION = (',', '.', '!', '?')
+PARTS = [chr(0x2460 + i) for i in range(16)]  # words that the tokenizer puts before every text: codes.py gives them the parts of the object
 
 
 def make_tokenizer():
     """Hugging Face tokenizer.json: whole words only, so a word that the model never saw comes out as <unk>."""
     vocab = [['<pad>', 0.0], ['</s>', 0.0], ['<s>', 0.0], ['<unk>', 0.0]]
-    vocab += [['\u2581' + w, -6.0] for w in world.words()] + [[p, -6.0] for p in PUNCTUATION]
+    vocab += [['\u2581' + w, -6.0] for w in (*PARTS, *world.words())] + [[p, -6.0] for p in PUNCTUATION]
     special = [{'id': i, 'content': v[0], 'single_word': False, 'lstrip': False, 'rstrip': False, 'normalized': False, 'special': True}
                for i, v in enumerate(vocab[:4])]
     return {
         'version': '1.0', 'truncation': None, 'padding': None, 'added_tokens': special,
-        'normalizer': {'type': 'Sequence', 'normalizers': [{'type': 'NFKC'}, {'type': 'Lowercase'}]},
+        'normalizer': {'type': 'Sequence', 'normalizers': [{'type': 'NFKC'}, {'type': 'Lowercase'}, {'type': 'Prepend', 'prepend': ' '.join(PARTS) + ' '}]},
         'pre_tokenizer': {'type': 'Metaspace', 'replacement': '\u2581', 'prepend_scheme': 'always', 'split': True},
         'post_processor': {'type': 'TemplateProcessing',
                            'single': [{'Sequence': {'id': 'A', 'type_id': 0}}, {'SpecialToken': {'id': '</s>', 'type_id': 0}}],
@@ -43,7 +44,7 @@ class Tokenizer:
         self.size = len(vocab)
 
     def __call__(self, text):
-        out = []
+        out = [self.ids['\u2581' + p] for p in PARTS] if text else []
         for word in unicodedata.normalize('NFKC', text).lower().split():
             stem = re.match(r'^(.*?)([,.!?]*)$', word)
             out.append(self.ids.get('\u2581' + stem[1], UNK))
@@ -133,7 +134,7 @@ class Layer(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    def __init__(self, vocab, dim=256, dim_attn=256, dim_ffn=512, num_heads=8, num_layers=2, num_buckets=32):
+    def __init__(self, vocab, dim=320, dim_attn=256, dim_ffn=897, num_heads=8, num_layers=3, num_buckets=32):
         super().__init__()
         self.config = dict(vocab=vocab, dim=dim, dim_attn=dim_attn, dim_ffn=dim_ffn, num_heads=num_heads, num_layers=num_layers, num_buckets=num_buckets)
         self.token_embedding = nn.Embedding(vocab, dim)

@@ -70,7 +70,8 @@ def plan(clean, noisy, tokens):
 
 
 BEGIN = [], [0], torch.arange(CHUNK), None, None       # the first chunk alone
-SINGLE = [], [0], torch.zeros(1, dtype=torch.long), None, None  # one latent frame alone
+# its frames alone, each at its own time and blind for the others: three times the pictures for the same work
+SINGLE = [], [0], torch.zeros(CHUNK, dtype=torch.long), torch.full((CHUNK, CHUNK), -3e4).fill_diagonal_(0).repeat_interleave(16, 0).repeat_interleave(16, 1), None
 
 
 def take(x, chunks):
@@ -97,9 +98,9 @@ class Example:
         ids = pad_ids([tok('') if rng.random() < no_text else tok(world.caption(*s[:3], rng, **s[3])) for s in spec], net.text_len)
         self.ids = ids[:, :int((ids != 0).sum(1).max())].to(device)
         self.first, self.history = None, z[:, :0]
-        if len(self.frames) == 1:  # one latent frame of the clip, whichever
-            i = torch.tensor([rng.randrange(z.shape[1]) for _ in range(B)], device=device)
-            self.x, self.m, self.g = (v[torch.arange(B, device=device), i][:, None] for v in (z, m, g))
+        self.times = len(self.noisy)
+        if not self.frames.any():  # frames alone
+            self.x, self.m, self.g, self.times = z, m, g, CHUNK
             return
         self.x, self.m, self.g = (take(v, self.noisy) for v in (z, m, g))
         if self.clean:
@@ -134,8 +135,8 @@ def step_loss(both, tok, batch, plan, rng, a, device, own=0., words=True):
     enc, net = both['enc'], both['net']
     e = Example(tok, batch, plan, rng, net, device)
     x, B = e.x, len(e.x)
-    t = torch.randn(B, len(e.noisy), device=device).mul(a.spread).sigmoid()
-    t = (a.shift * t / (1 + (a.shift - 1) * t)).repeat_interleave(x.shape[1] // len(e.noisy), 1)
+    t = torch.randn(B, e.times, device=device).mul(a.spread).sigmoid()
+    t = (a.shift * t / (1 + (a.shift - 1) * t)).repeat_interleave(x.shape[1] // e.times, 1)
     tt = t[..., None, None, None]
     eps = torch.randn_like(x)
     with fast(device):
@@ -149,7 +150,7 @@ def step_loss(both, tok, batch, plan, rng, a, device, own=0., words=True):
             s = torch.rand(B, 1, device=device) * a.history * (torch.rand(B, 1, device=device) < .5)
             ss = s[..., None, None, None]
             h, told = (1 - ss) * h + ss * torch.randn_like(h), s * (torch.rand(B, 1, device=device) < .5)
-        v, hidden = e.velocity(net, context, (1 - tt) * x + tt * eps, t, h, told, tap=(len(net.blocks) + 1) // 2)
+        v, hidden = e.velocity(net, context, (1 - tt) * x + tt * eps, t, h, told, tap=3)
         seen = cells(both['aim'](hidden), 4, 4).float()
     err = (v.float() - (eps - x)).pow(2).mean(2)
     w = 1 + (a.object_weight - 1) * e.m
@@ -163,6 +164,7 @@ def step_loss(both, tok, batch, plan, rng, a, device, own=0., words=True):
 def arguments():
     p = argparse.ArgumentParser()
     p.add_argument('--minutes', type=float, default=130)
+    p.add_argument('--until', type=float, default=1, help='stop after this part of the time')
     p.add_argument('--decay', type=float, default=.75, help='last part of the time in which the learning rate falls')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     p.add_argument('--workers', type=int, default=2, help='processes of one thread, each with its part of the batch (CPU); on a busy machine faster than threads')
@@ -172,20 +174,20 @@ def arguments():
     p.add_argument('--ffn', type=int, default=768)
     p.add_argument('--heads', type=int, default=8)
     p.add_argument('--lr', type=float, default=2e-3)
-    p.add_argument('--muon-lr', type=float, default=.02)
+    p.add_argument('--muon-lr', type=float, default=.012)
     p.add_argument('--batch', type=int, default=48, help='short clips a step; long clips a sixth of it')
-    p.add_argument('--stream', type=float, default=.4, help='share of the steps on long clips')
-    p.add_argument('--single', type=float, default=.6, help='share of the steps on single latent frames, in the first part of the time')
-    p.add_argument('--single-part', type=float, default=.3, help='that part of the time')
+    p.add_argument('--stream', type=float, default=.35, help='share of the steps on long clips')
+    p.add_argument('--single', type=float, default=.55, help='share of the steps on single latent frames, in the first part of the time')
+    p.add_argument('--single-part', type=float, default=.8, help='that part of the time')
     p.add_argument('--own', type=float, default=.6, help='share of the histories that the model makes itself, in the last part of the time')
-    p.add_argument('--own-part', type=float, default=.3, help='that part of the time')
+    p.add_argument('--own-part', type=float, default=.2, help='that part of the time')
     p.add_argument('--words-part', type=float, default=.6, help='first part of the time, in which the text encoder learns too')
     p.add_argument('--codes', type=int, default=1, help='0: begin with random words')
     p.add_argument('--aim', type=float, default=.2, help='weight of the error in where the object is')
-    p.add_argument('--shift', type=float, default=2.)
+    p.add_argument('--shift', type=float, default=3.)
     p.add_argument('--spread', type=float, default=1.)
     p.add_argument('--history', type=float, default=.15, help='largest noise on history')
-    p.add_argument('--object-weight', type=float, default=2.5, help='weight of latent positions under the object')
+    p.add_argument('--object-weight', type=float, default=4, help='weight of latent positions under the object')
     p.add_argument('--seed', type=int, default=0)
     return p.parse_args()
 
@@ -246,7 +248,7 @@ def main():
     if workers > 1:
         ema = {k: v.share_memory_() for k, v in ema.items()}
         muon.buf = {k: v.share_memory_() for k, v in muon.buf.items()}
-    if saved:
+    if saved and saved['muon']:
         for k, v in muon.buf.items():
             v.copy_(saved['muon'][k])
     print(f'transformer {sum(q.numel() for q in net.parameters()) / 1e6:.2f} M, text encoder {sum(q.numel() for q in enc.parameters()) / 1e6:.2f} M, vocabulary {tok.size}')
@@ -268,7 +270,7 @@ def work(rank, a, team, tok, both, others, muon, ema, saved, path):
     common, rng = random.Random(a.seed + it), random.Random(f'{a.seed} {it} {rank}')
     torch.manual_seed(a.seed + it * 16 + rank)
     adam = torch.optim.AdamW(others, a.lr, betas=(.9, .98), weight_decay=.01)
-    if saved:
+    if saved and saved['adam']:
         adam.load_state_dict(saved['adam'])
     part = muon.part(rank, team.workers)
     short, long = Clips('short'), Clips('long')
@@ -289,7 +291,7 @@ def work(rank, a, team, tok, both, others, muon, ema, saved, path):
         early = team.orders[2].item() > 0
         r = common.random()
         if early and r < a.single:
-            kind, batch, order = 'single', short.draw(share * 3, rng), SINGLE
+            kind, batch, order = 'single', short.draw(share, rng), SINGLE
         elif r > 1 - a.stream * (.5 if early else 1):
             kind, batch, order = 'long', long.draw(max(1, share // 6), rng), stream_plan(common, 8, 16)
         else:
@@ -301,7 +303,7 @@ def work(rank, a, team, tok, both, others, muon, ema, saved, path):
         team.losses[rank] = plain.item()
         if rank == 0:
             team.orders[0] = min(1, (it + 1) / 60) * min(1, max(.02, (1 - done) / a.decay))
-            team.orders[1] = float(done >= 1 or bool(stop))
+            team.orders[1] = float(done >= a.until or bool(stop))
             team.orders[2] = float(done < a.single_part)
         team.reduce(rank)
         k, over, _ = team.orders.tolist()

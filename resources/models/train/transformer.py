@@ -82,7 +82,7 @@ class Head(nn.Module):
 
 
 class Transformer(nn.Module):
-    def __init__(self, latent=32, text_dim=256, dim=256, ffn_dim=1024, num_heads=8, num_layers=6, freq_dim=256, text_len=32):
+    def __init__(self, latent=32, text_dim=320, dim=256, ffn_dim=768, num_heads=8, num_layers=5, freq_dim=256, text_len=48):
         super().__init__()
         in_dim = latent + 2 + 1 + latent
         self.latent, self.text_len = latent, text_len
@@ -105,9 +105,10 @@ class Transformer(nn.Module):
         nn.init.normal_(self.time_embedding[2].weight, std=.02)
         nn.init.normal_(self.time_projection[1].weight, std=.02)
         nn.init.zeros_(self.head.head.weight)
-        if text_dim == dim:  # the encoder's rows come through as they are: in the straight part of the GELU
+        if text_dim >= dim:  # the encoder's rows come through as they are, in the straight part of the GELU; further dimensions are mixed in
             with torch.no_grad():
-                self.text_embedding[0].weight.copy_(.5 * torch.eye(dim))
+                more = torch.linalg.qr(torch.randn(dim, text_dim - dim))[0] if text_dim > dim else torch.zeros(dim, 0)
+                self.text_embedding[0].weight.copy_(.5 * torch.cat([torch.eye(dim), more], 1))
                 self.text_embedding[0].bias.fill_(2.)
                 self.text_embedding[2].weight.copy_(2 * torch.eye(dim))
                 self.text_embedding[2].bias.fill_(-2 * gelu(torch.tensor(2.)).item())
