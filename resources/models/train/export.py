@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+import shutil
 import struct
 
 import numpy as np
@@ -73,6 +74,7 @@ def export(out, name, model, title):
         f.write(words.text())
     if os.path.exists(f'{out}/upscaler.safetensors'):
         upscaler.declare(out)
+    shutil.copy(os.path.join(HERE, 'ATTRIBUTION.md'), out)
     size = sum(os.path.getsize(os.path.join(out, f)) for f in os.listdir(out))
     print(f'{out}: transformer step {state["it"]} ({state["clips"]} clips), autoencoder step {ae_steps}, {size / 1e6:.1f} MB')
 
