@@ -56,7 +56,7 @@ static int by_start(const void *a, const void *b) {
 /* Puts them in order; a crossfade is as long as the clip really lies over the one before. False: they lie
  * over one another in another way. */
 static bool settle(GArray *items) {
-  qsort(items->data, items->len, sizeof(Item), by_start);
+  g_array_sort(items, by_start);
   gint64 before = 0, before_that = 0, shortest = 0; /* ends of the last two, length of the last */
   for (guint i = 0; i < items->len && !at(items, i)->gone; i++) {
     Item *c = at(items, i);
