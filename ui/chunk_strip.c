@@ -2,6 +2,7 @@
 
 #include "ui/ask_text.h"
 #include "ui/i18n.h"
+#include "ui/keys.h"
 #include "ui/thumbnail.h"
 #include "ui/window.h"
 
@@ -321,23 +322,11 @@ static void kl_chunk_strip_class_init(KlChunkStripClass *klass) {
 }
 
 static void kl_chunk_strip_init(KlChunkStrip *self) {
-  static const struct {
-    const char *trigger, *action;
-  } KEYS[] = {{"<Control>r", "chunk.re-roll"},
-              {"<Control>b", "chunk.branch"},
-              {"<Control>p|F2", "chunk.prompt"},
-              {"Menu|<Shift>F10", NULL}};
+  static const KlKey KEYS[] = {{"<Control>r", "chunk.re-roll"},
+                               {"<Control>b", "chunk.branch"},
+                               {"<Control>p|F2", "chunk.prompt"},
+                               {"Menu|<Shift>F10", NULL}};
   gtk_widget_init_template(GTK_WIDGET(self));
   gtk_widget_set_parent(GTK_WIDGET(self->menu), GTK_WIDGET(self));
-  GtkEventController *keys = gtk_shortcut_controller_new();
-  for (size_t i = 0; i < G_N_ELEMENTS(KEYS); i++)
-    gtk_shortcut_controller_add_shortcut(
-        GTK_SHORTCUT_CONTROLLER(keys),
-        gtk_shortcut_new(gtk_shortcut_trigger_parse_string(KEYS[i].trigger),
-                         gtk_callback_action_new(key, (gpointer)KEYS[i].action, NULL)));
-  gtk_widget_add_controller(GTK_WIDGET(self->list), keys);
-}
-
-GtkWidget *kl_chunk_strip_new(void) {
-  return g_object_new(KL_TYPE_CHUNK_STRIP, NULL);
+  kl_add_keys(GTK_WIDGET(self->list), KEYS, G_N_ELEMENTS(KEYS), key);
 }

@@ -1,6 +1,7 @@
 #include "ui/history_view.h"
 
 #include "ui/i18n.h"
+#include "ui/keys.h"
 #include "ui/thumbnail.h"
 
 struct _KlHistoryView {
@@ -286,25 +287,13 @@ static void kl_history_view_class_init(KlHistoryViewClass *klass) {
 }
 
 static void kl_history_view_init(KlHistoryView *self) {
-  static const struct {
-    const char *trigger, *action;
-  } KEYS[] = {{"Delete", "project.delete-render"},
-              {"<Control>c", "project.copy-settings"},
-              {"<Control>Return", "project.use-settings"},
-              {"t", "project.to-timeline"},
-              {"Menu|<Shift>F10", NULL}};
+  static const KlKey KEYS[] = {{"Delete", "project.delete-render"},
+                               {"<Control>c", "project.copy-settings"},
+                               {"<Control>Return", "project.use-settings"},
+                               {"t", "project.to-timeline"},
+                               {"Menu|<Shift>F10", NULL}};
   gtk_widget_init_template(GTK_WIDGET(self));
   gtk_widget_set_parent(GTK_WIDGET(self->menu), GTK_WIDGET(self));
-  GtkEventController *keys = gtk_shortcut_controller_new();
-  for (size_t i = 0; i < G_N_ELEMENTS(KEYS); i++)
-    gtk_shortcut_controller_add_shortcut(
-        GTK_SHORTCUT_CONTROLLER(keys),
-        gtk_shortcut_new(gtk_shortcut_trigger_parse_string(KEYS[i].trigger),
-                         gtk_callback_action_new(key, (gpointer)KEYS[i].action, NULL)));
-  gtk_widget_add_controller(GTK_WIDGET(self->grid), keys);
+  kl_add_keys(GTK_WIDGET(self->grid), KEYS, G_N_ELEMENTS(KEYS), key);
   update(self);
-}
-
-GtkWidget *kl_history_view_new(void) {
-  return g_object_new(KL_TYPE_HISTORY_VIEW, NULL);
 }

@@ -3,6 +3,7 @@
 #include "ui/ask_text.h"
 #include "ui/format.h"
 #include "ui/i18n.h"
+#include "ui/keys.h"
 #include "ui/names.h"
 #include "ui/reveal.h"
 #include "ui/thumbnail.h"
@@ -158,21 +159,13 @@ static void search_action(GtkWidget *widget, const char *name, GVariant *paramet
 }
 
 /* Keys act on the selected card, the menu on the one that it was opened for. */
-static gboolean trash_key(GtkWidget *grid, GVariant *arguments, gpointer user) {
-  KlLibraryView *self = user;
-  self->place = selected(self);
-  gtk_widget_activate_action(GTK_WIDGET(self), "library.trash", NULL);
-  return TRUE;
-}
-
-static gboolean rename_key(GtkWidget *grid, GVariant *arguments, gpointer user) {
-  KlLibraryView *self = user;
-  self->place = selected(self);
-  gtk_widget_activate_action(GTK_WIDGET(self), "library.rename", NULL);
-  return TRUE;
-}
-
-static gboolean grid_menu_key(GtkWidget *grid, GVariant *arguments, gpointer user) {
+static gboolean key(GtkWidget *grid, GVariant *arguments, gpointer action) {
+  KlLibraryView *self = KL_LIBRARY_VIEW(gtk_widget_get_ancestor(grid, KL_TYPE_LIBRARY_VIEW));
+  if (action) {
+    self->place = selected(self);
+    gtk_widget_activate_action(GTK_WIDGET(self), action, NULL);
+    return TRUE;
+  }
   GtkWidget *focus = gtk_root_get_focus(gtk_widget_get_root(grid));
   GtkWidget *card = focus ? gtk_widget_get_first_child(focus) : NULL;
   return card && g_object_get_data(G_OBJECT(card), "item") ? menu_key(card, NULL, NULL) : FALSE;
@@ -230,26 +223,13 @@ static void kl_library_view_class_init(KlLibraryViewClass *klass) {
   gtk_widget_class_add_binding_action(widget, GDK_KEY_f, GDK_CONTROL_MASK, "library.search", NULL);
 }
 
-static void add_key(KlLibraryView *self, GtkEventController *keys, const char *trigger,
-                    GtkShortcutFunc func) {
-  gtk_shortcut_controller_add_shortcut(GTK_SHORTCUT_CONTROLLER(keys),
-                                       gtk_shortcut_new(gtk_shortcut_trigger_parse_string(trigger),
-                                                        gtk_callback_action_new(func, self, NULL)));
-}
-
 static void kl_library_view_init(KlLibraryView *self) {
+  static const KlKey KEYS[] = {
+      {"Delete", "library.trash"}, {"F2", "library.rename"}, {"Menu|<Shift>F10", NULL}};
   gtk_widget_init_template(GTK_WIDGET(self));
   g_signal_connect(self, "map", G_CALLBACK(kl_name_buttons), NULL);
-  GtkEventController *keys = gtk_shortcut_controller_new();
-  add_key(self, keys, "Delete", trash_key);
-  add_key(self, keys, "F2", rename_key);
-  add_key(self, keys, "Menu|<Shift>F10", grid_menu_key);
-  gtk_widget_add_controller(GTK_WIDGET(self->grid), keys);
+  kl_add_keys(GTK_WIDGET(self->grid), KEYS, G_N_ELEMENTS(KEYS), key);
   gtk_search_bar_connect_entry(self->search_bar, GTK_EDITABLE(self->search));
   gtk_widget_set_parent(GTK_WIDGET(self->menu), GTK_WIDGET(self));
   update(self);
-}
-
-GtkWidget *kl_library_view_new(void) {
-  return g_object_new(KL_TYPE_LIBRARY_VIEW, NULL);
 }

@@ -7,6 +7,7 @@
 #include "ui/generator_panel.h"
 #include "ui/history_view.h"
 #include "ui/i18n.h"
+#include "ui/keys.h"
 #include "ui/names.h"
 #include "ui/preview.h"
 #include "ui/queue_view.h"
@@ -389,18 +390,9 @@ static gboolean preview_key(GtkWidget *page, GVariant *arguments, gpointer actio
 
 /* Keys that no focused widget wanted go to the preview. */
 static void add_preview_keys(KlProjectPage *self) {
-  static const struct {
-    guint key;
-    const char *action;
-  } KEYS[] = {{GDK_KEY_space, "preview.play"}, {GDK_KEY_j, "preview.backward"}, {GDK_KEY_k, "preview.stop"},
-              {GDK_KEY_l, "preview.forward"},  {GDK_KEY_r, "preview.loop"},     {GDK_KEY_z, "preview.zoom"}};
-  GtkEventController *keys = gtk_shortcut_controller_new();
-  for (size_t i = 0; i < G_N_ELEMENTS(KEYS); i++)
-    gtk_shortcut_controller_add_shortcut(
-        GTK_SHORTCUT_CONTROLLER(keys),
-        gtk_shortcut_new(gtk_keyval_trigger_new(KEYS[i].key, 0),
-                         gtk_callback_action_new(preview_key, (gpointer)KEYS[i].action, NULL)));
-  gtk_widget_add_controller(GTK_WIDGET(self), keys);
+  static const KlKey KEYS[] = {{"space", "preview.play"}, {"j", "preview.backward"}, {"k", "preview.stop"},
+                               {"l", "preview.forward"},  {"r", "preview.loop"},     {"z", "preview.zoom"}};
+  kl_add_keys(GTK_WIDGET(self), KEYS, G_N_ELEMENTS(KEYS), preview_key);
 }
 
 static void kl_project_page_dispose(GObject *object) {

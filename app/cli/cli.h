@@ -18,6 +18,8 @@ typedef bool (*CliOn)(void *user, const CliOption *o, const char *value, const c
 /* Calls `on` for every option; the rest is gathered in *words (borrowed strings, array owned by the caller).
  * "--" ends the options. KL_ERROR_USAGE with a suggestion. */
 bool cli_parse(char **argv, const CliOption *table, CliOn on, void *user, GPtrArray *words, GError **error);
+/* A whole number from least to most (G_MAXINT64: no end). KL_ERROR_USAGE. */
+bool cli_whole(const char *text, gint64 least, gint64 most, gint64 *out, GError **error);
 /* The table as help text on stdout. */
 void cli_print_options(const CliOption *table);
 
@@ -30,6 +32,8 @@ typedef struct {
 } CliOut;
 extern CliOut cli_out;
 
+/* What --progress says: auto, bar, json or none. KL_ERROR_USAGE. */
+bool cli_progress_parse(const char *text, CliProgress *out, GError **error);
 void cli_out_init(bool quiet, CliProgress progress);
 /* A line for people on stderr ("kinoloom: ..."), or an NDJSON event. */
 void cli_note(const char *fmt, ...) G_GNUC_PRINTF(1, 2);

@@ -57,23 +57,13 @@ static void print_help(void) {
         stdout);
 }
 
-static bool whole_number(const char *text, gint64 least, gint64 most, gint64 *out, GError **error) {
-  char *end;
-  *out = g_ascii_strtoll(text, &end, 10);
-  if (*end || end == text || *out < least || *out > most)
-    return kl_gfail(error, KL_ERROR_USAGE,
-                    "'%.60s' is not a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, text,
-                    least, most);
-  return true;
-}
-
 static bool set_size(KlExportSpec *s, const char *text, GError **error) {
   g_auto(GStrv) wh = g_strsplit_set(text, "xX", 3);
   gint64 v[2] = {0, 0};
   if (g_strv_length(wh) != 2 || (!*wh[0] && !*wh[1]))
     return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is not a size: write 832x480, x480 or 832x", text);
   for (int i = 0; i < 2; i++)
-    if (*wh[i] && !whole_number(wh[i], 1, KL_MEDIA_MAX_EDGE, &v[i], error)) return false;
+    if (*wh[i] && !cli_whole(wh[i], 1, KL_MEDIA_MAX_EDGE, &v[i], error)) return false;
   s->width = (int)v[0];
   s->height = (int)v[1];
   return true;
@@ -87,19 +77,7 @@ static bool set_seconds(double *out, const char *text, GError **error) {
   return true;
 }
 
-static bool set_choice(const char *text, const char *const *names, int *out, GError **error) {
-  for (int i = 0; names[i]; i++)
-    if (!strcmp(text, names[i])) {
-      *out = i;
-      return true;
-    }
-  g_autofree char *all = g_strjoinv(", ", (char **)names);
-  return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is none of %s", text, all);
-}
-
 static bool on_option(void *user, const CliOption *o, const char *value, const char *value2, GError **error) {
-  static const char *const fits[] = {"contain", "cover", NULL}, *const kinds[] = {"auto", "bar", "json",
-                                                                                  "none", NULL};
   Asked *a = user;
   KlExportSpec *s = &a->spec;
   const struct {
@@ -111,7 +89,6 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
                {"no-sound", &s->silent}, {"no-provenance", &s->no_provenance}};
   const char *n = o->name;
   gint64 v;
-  int choice;
   for (size_t i = 0; i < G_N_ELEMENTS(flags); i++)
     if (!strcmp(n, flags[i].name)) {
       *flags[i].flag = true;
@@ -122,13 +99,13 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
     s->output = g_strdup(value);
     return true;
   }
-  if (!strcmp(n, "asset")) return whole_number(value, 1, G_MAXINT64, &a->asset, error);
+  if (!strcmp(n, "asset")) return cli_whole(value, 1, G_MAXINT64, &a->asset, error);
   if (!strcmp(n, "from")) return set_seconds(&s->from, value, error);
   if (!strcmp(n, "seconds")) return set_seconds(&s->seconds, value, error);
   if (!strcmp(n, "size")) return set_size(s, value, error);
   if (!strcmp(n, "fps")) return kl_rate_parse(value, &s->fps_num, &s->fps_den, error);
   if (!strcmp(n, "crf")) {
-    if (!whole_number(value, -1, 63, &v, error)) return false;
+    if (!cli_whole(value, -1, 63, &v, error)) return false;
     s->crf = (int)v;
     return true;
   }
@@ -140,13 +117,13 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
     return kl_codec_parse(value, &s->codec) ||
            kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is none of auto, h264, vp9, av1, mpeg4", value);
   if (!strcmp(n, "fit")) {
-    if (!set_choice(value, fits, &choice, error)) return false;
-    s->fit = choice ? KL_FIT_COVER : KL_FIT_CONTAIN;
+    bool cover = !strcmp(value, "cover");
+    if (!cover && strcmp(value, "contain"))
+      return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is none of contain, cover", value);
+    s->fit = cover ? KL_FIT_COVER : KL_FIT_CONTAIN;
     return true;
   }
-  if (!set_choice(value, kinds, &choice, error)) return false;
-  a->progress = (CliProgress)choice;
-  return true;
+  return cli_progress_parse(value, &a->progress, error);
 }
 
 static bool is_project(const char *path) {

@@ -85,23 +85,6 @@ static bool number(const char *text, double least, double most, double *out, GEr
   return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is not a number from %g to %g", text, least, most);
 }
 
-static bool whole(const char *text, gint64 least, gint64 most, gint64 *out, GError **error) {
-  if (g_ascii_string_to_signed(text, 10, least, most, out, NULL)) return true;
-  return kl_gfail(error, KL_ERROR_USAGE,
-                  "'%.60s' is not a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, text, least,
-                  most);
-}
-
-static bool set_progress(Asked *a, const char *text, GError **error) {
-  static const char *const names[] = {"auto", "bar", "json", "none"};
-  for (int i = 0; i < 4; i++)
-    if (!strcmp(text, names[i])) {
-      a->progress = (CliProgress)i;
-      return true;
-    }
-  return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is none of bar, json, none", text);
-}
-
 static bool set_fps(Asked *a, const char *text, GError **error) {
   g_autoptr(KlJobSpec) probe = kl_job_new();
   if (!kl_job_set(probe, "fps", text, error)) return false;
@@ -145,14 +128,14 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
       return true;
     }
   if (o->job) return kl_job_set(a->job, o->job, value, error);
-  if (!strcmp(n, "candidate")) return whole(value, 1, 64, &a->candidate, error);
-  if (!strcmp(n, "crf")) return whole(value, -1, 63, &a->crf, error);
+  if (!strcmp(n, "candidate")) return cli_whole(value, 1, 64, &a->candidate, error);
+  if (!strcmp(n, "crf")) return cli_whole(value, -1, 63, &a->crf, error);
   if (!strcmp(n, "scale")) return number(value, 0.05, 16, &a->scale, error);
   if (!strcmp(n, "seconds")) return number(value, 0.1, 600, &a->seconds, error);
   if (!strcmp(n, "fps")) return set_fps(a, value, error);
-  if (!strcmp(n, "progress")) return set_progress(a, value, error);
+  if (!strcmp(n, "progress")) return cli_progress_parse(value, &a->progress, error);
   if (!strcmp(n, "layout-seed")) {
-    if (!whole(value, 0, G_MAXINT64, &v, error)) return false;
+    if (!cli_whole(value, 0, G_MAXINT64, &v, error)) return false;
     a->layout_seed = (guint64)v;
     return true;
   }

@@ -77,6 +77,16 @@ bool cli_parse(char **argv, const CliOption *table, CliOn on, void *user, GPtrAr
   return true;
 }
 
+bool cli_whole(const char *text, gint64 least, gint64 most, gint64 *out, GError **error) {
+  if (g_ascii_string_to_signed(text, 10, least, most, out, NULL)) return true;
+  if (most == G_MAXINT64)
+    return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is not a whole number from %" G_GINT64_FORMAT " on", text,
+                    least);
+  return kl_gfail(error, KL_ERROR_USAGE,
+                  "'%.60s' is not a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, text, least,
+                  most);
+}
+
 void cli_print_options(const CliOption *table) {
   for (const CliOption *o = table; o->name; o++) {
     char left[80];

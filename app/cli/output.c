@@ -24,6 +24,16 @@ static void on_log(void *user, KlLogLevel level, const char *line) {
   }
 }
 
+bool cli_progress_parse(const char *text, CliProgress *out, GError **error) {
+  static const char *const names[] = {"auto", "bar", "json", "none"};
+  for (int i = 0; i < 4; i++)
+    if (!strcmp(text, names[i])) {
+      *out = (CliProgress)i;
+      return true;
+    }
+  return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is none of bar, json, none", text);
+}
+
 void cli_out_init(bool quiet, CliProgress progress) {
   const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
   bool tty = isatty(STDERR_FILENO) && term && strcmp(term, "dumb");

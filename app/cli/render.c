@@ -95,16 +95,6 @@ static bool set_size(KlJobSpec *j, const char *text, GError **error) {
   return kl_job_set(j, "width", wh[0], error) && kl_job_set(j, "height", wh[1], error);
 }
 
-static bool set_progress(Asked *a, const char *text, GError **error) {
-  static const char *const names[] = {"auto", "bar", "json", "none"};
-  for (int i = 0; i < 4; i++)
-    if (!strcmp(text, names[i])) {
-      a->progress = (CliProgress)i;
-      return true;
-    }
-  return kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is none of bar, json, none", text);
-}
-
 static bool set_frames(Asked *a, const char *text, GError **error) {
   g_autofree char *time = g_strconcat(text, "f", NULL);
   const char *p = text;
@@ -113,19 +103,13 @@ static bool set_frames(Asked *a, const char *text, GError **error) {
   return kl_job_set(a->job, "length", time, error);
 }
 
-static bool whole_number(const char *text, gint64 least, gint64 *out, GError **error) {
-  g_autoptr(GError) e = NULL;
-  return g_ascii_string_to_signed(text, 10, least, G_MAXINT64, out, &e) ||
-         kl_gfail(error, KL_ERROR_USAGE, "'%.60s' is not a whole number from %d on", text, (int)least);
-}
-
 static bool set_seed_at(KlJobSpec *j, KlTime at, const char *text, GError **error) {
   gint64 seed;
-  return whole_number(text, 0, &seed, error) && kl_job_set_seed(j, at, seed, error);
+  return cli_whole(text, 0, G_MAXINT64, &seed, error) && kl_job_set_seed(j, at, seed, error);
 }
 
 static bool set_project_job(Asked *a, const char *text, GError **error) {
-  return whole_number(text, 1, &a->project_job, error);
+  return cli_whole(text, 1, G_MAXINT64, &a->project_job, error);
 }
 
 static bool on_option(void *user, const CliOption *o, const char *value, const char *value2, GError **error) {
@@ -153,7 +137,7 @@ static bool on_option(void *user, const CliOption *o, const char *value, const c
   if (!strcmp(n, "job")) return set_project_job(a, value, error);
   if (!strcmp(n, "size")) return set_size(a->job, value, error);
   if (!strcmp(n, "frames")) return set_frames(a, value, error);
-  if (!strcmp(n, "progress")) return set_progress(a, value, error);
+  if (!strcmp(n, "progress")) return cli_progress_parse(value, &a->progress, error);
   if (!strcmp(n, "no-provenance")) return kl_job_set(a->job, "provenance", "false", error);
   if (!strcmp(n, "ledger")) a->ledger = value;
   if (!strcmp(n, "output")) a->output = value;

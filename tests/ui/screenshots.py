@@ -15,12 +15,8 @@ def shot(s, folder, name):
 
 
 def make(s, prompt):
-    field = s.find('text', 'Prompt')
-    field.click()
-    s.key('ctrl+a')
-    s.type(prompt)
-    wait(lambda: field.text == prompt, 'prompt in its field')
-    s.key('Escape', 'ctrl+Return')
+    s.write_prompt(prompt)
+    s.key('ctrl+Return')
     wait(lambda: any(n.role == 'list item' for n in s.find('filler', 'KlQueueView').walk()), 'render in the queue')
 
 

@@ -233,6 +233,15 @@ class Studio:
     def type(self, text):
         self.tool('type', '--delay', 15, text)
 
+    def write_prompt(self, prompt):
+        """Into the generator panel, in place of what stands there; Escape closes the words that are offered."""
+        field = self.find('text', 'Prompt')
+        field.click()
+        self.key('ctrl+a')
+        self.type(prompt)
+        wait(lambda: field.text == prompt, 'prompt in its field')
+        self.key('Escape')
+
     def screenshot(self, path):
         subprocess.run(['import', '-window', 'root', str(path)], env=self.env, check=False)
 

@@ -17,17 +17,8 @@ def begin(s, prompt=PROMPT):
     s.launch()
     s.key('ctrl+n')
     page = s.find('filler', 'KlProjectPage')
-    write_prompt(s, prompt)
+    s.write_prompt(prompt)
     return page
-
-
-def write_prompt(s, prompt):
-    field = s.find('text', 'Prompt')
-    field.click()
-    s.key('ctrl+a')
-    s.type(prompt)
-    wait(lambda: field.text == prompt, 'prompt in its field')
-    s.key('Escape')  # the words that are offered
 
 
 def set_field(s, row, value):

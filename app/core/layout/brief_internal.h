@@ -3,6 +3,8 @@
 
 #include "app/core/layout/brief.h"
 
+#include <jansson.h>
+
 /* A brief under construction. */
 typedef struct {
   KlBrief *b;
@@ -22,6 +24,9 @@ void kl_brief_note(KlBrief *b, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 char *kl_brief_clean(const char *text, gsize n, bool lines);
 /* Whether the first strong letter runs right to left: 1; left to right: 0; no such letter: -1. */
 int kl_text_rtl(const char *text);
+
+/* JSON text of briefs and layouts: valid UTF-8, no key twice. NULL: KL_ERROR_INPUT, "WHERE: line N: ...". */
+json_t *kl_brief_json(const char *json, gsize n, const char *where, GError **error);
 
 /* Begins a section; id NULL: a number. */
 void kl_brief_section(KlBriefReader *r, const char *id);

@@ -465,9 +465,7 @@ static bool read_root(KlBriefReader *r, const json_t *root, GError **error) {
          read_given(r, json_object_get(root, "layout"), error);
 }
 
-KlBrief *kl_brief_parse_json(const char *json, gsize n, const char *where, const char *folder,
-                             GError **error) {
-  KlBriefReader r;
+json_t *kl_brief_json(const char *json, gsize n, const char *where, GError **error) {
   json_error_t je;
   const char *end;
   if (!g_utf8_validate(json, (gssize)n, &end)) {
@@ -475,10 +473,15 @@ KlBrief *kl_brief_parse_json(const char *json, gsize n, const char *where, const
     return NULL;
   }
   json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
-  if (!root) {
-    kl_gfail(error, KL_ERROR_INPUT, "%s: line %d: %s", where, je.line, je.text);
-    return NULL;
-  }
+  if (!root) kl_gfail(error, KL_ERROR_INPUT, "%s: line %d: %s", where, je.line, je.text);
+  return root;
+}
+
+KlBrief *kl_brief_parse_json(const char *json, gsize n, const char *where, const char *folder,
+                             GError **error) {
+  KlBriefReader r;
+  json_t *root = kl_brief_json(json, n, where, error);
+  if (!root) return NULL;
   kl_brief_reader_init(&r, where, folder);
   bool ok = json_is_object(root) ? read_root(&r, root, error)
                                  : kl_brief_wrong(&r, error, "not a brief: not a JSON object");

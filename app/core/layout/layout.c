@@ -288,17 +288,8 @@ static KlLayout *read_layout(const json_t *root, const char *where, GError **err
 }
 
 KlLayout *kl_layout_parse(const char *json, gsize n, const char *where, GError **error) {
-  json_error_t je;
-  const char *end;
-  if (!g_utf8_validate(json, (gssize)n, &end)) {
-    kl_gfail(error, KL_ERROR_INPUT, "%s: not valid UTF-8 (byte %zu)", where, (size_t)(end - json) + 1);
-    return NULL;
-  }
-  json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
-  if (!root) {
-    kl_gfail(error, KL_ERROR_INPUT, "%s: line %d: %s", where, je.line, je.text);
-    return NULL;
-  }
+  json_t *root = kl_brief_json(json, n, where, error);
+  if (!root) return NULL;
   KlLayout *l = read_layout(root, where, error);
   json_decref(root);
   return l;
