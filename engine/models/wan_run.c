@@ -176,20 +176,21 @@ static void coordinates(const KlWan *m, const KlWanKey *key, const KlWanConditio
   }
 }
 
-static void fill_patches(const KlWan *m, const KlWanKey *key, const KlWanPass *p, float *plane, float *rows) {
+/* planes: room for three, y and x, and ones. */
+static void fill_patches(const KlWan *m, const KlWanKey *key, const KlWanPass *p, float *planes,
+                         float *rows) {
   const KlWanConfig *c = &m->c;
   int h = key->h, w = key->w, extra = c->in_dim - c->out_dim;
   size_t area = (size_t)h * (size_t)w, frame_rows = area * (size_t)c->in_dim;
+  float *ones = planes + 2 * area;
+  if (c->coordinate_channels) coordinates(m, key, p->cond, planes);
+  for (size_t i = 0; i < area; i++) ones[i] = 1;
   for (int f = 0; f < key->frames; f++, rows += frame_rows) {
     patchify(m, p->x + (size_t)f * (size_t)c->out_dim * area, c->out_dim, 0, c->in_dim, h, w, rows);
-    if (c->coordinate_channels) {
-      coordinates(m, key, p->cond, plane);
-      patchify(m, plane, 2, c->out_dim, c->in_dim, h, w, rows);
-    }
+    if (c->coordinate_channels) patchify(m, planes, 2, c->out_dim, c->in_dim, h, w, rows);
     if (c->first_frame_channels && p->first && f == 0 && p->cond && p->cond->first_frame) {
       int at = c->out_dim + c->coordinate_channels;
-      for (size_t i = 0; i < area; i++) plane[i] = 1;
-      patchify(m, plane, 1, at, c->in_dim, h, w, rows);
+      patchify(m, ones, 1, at, c->in_dim, h, w, rows);
       patchify(m, p->cond->first_frame, c->out_dim, at + 1, c->in_dim, h, w, rows);
     }
     if (p->cond && p->cond->image && !c->coordinate_channels && !c->first_frame_channels)
@@ -267,13 +268,13 @@ bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out,
                  KlErr *err) {
   const KlWanKey *key = &g->key;
   size_t area = (size_t)key->h * (size_t)key->w, rows;
-  float *room = host_room(g), *plane = kl_alloc(2 * area, sizeof *plane);
+  float *room = host_room(g), *planes = kl_alloc(3 * area, sizeof *planes);
   bool ok = false;
-  if (!room || !plane) {
+  if (!room || !planes) {
     kl_fail(err, KL_ERR_OOM, "no memory for the latents");
     goto out;
   }
-  fill_patches(m, key, p, plane, room);
+  fill_patches(m, key, p, planes, room);
   if (!write(g->exec, g->patches, room, err)) goto out;
   if (key->vace && !write_vace(m, g, p->cond, room, err)) goto out;
   if (key->layout > 1 && !write_layout(g, p->cond, room, err)) goto out;
@@ -302,7 +303,7 @@ bool kl_wan_pass(KlWan *m, KlWanGraph *g, const KlWanPass *p, float *const *out,
   ok = true;
 out:
   kl_free(&room);
-  kl_free(&plane);
+  kl_free(&planes);
   return ok;
 }
 
