@@ -12,7 +12,6 @@ G_DECLARE_FINAL_TYPE(KlChunkStrip, kl_chunk_strip, KL, CHUNK_STRIP, AdwBin)
  *   "play" (KlChunkRow *): is to be looked at
  *   "made" (KlRender *): a re-roll or a new prompt was queued and takes the place of what is shown */
 
-GtkWidget *kl_chunk_strip_new(void);
 /* The project to show; NULL: none. Takes a reference. */
 void kl_chunk_strip_set_project(KlChunkStrip *self, KlProject *project);
 /* The render whose chunks are shown; NULL: none, the strip hides. Takes a reference. */

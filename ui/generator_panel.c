@@ -341,7 +341,3 @@ static void kl_generator_panel_init(KlGeneratorPanel *self) {
   kl_prompt_track_set_model(self->prompts, kl_job_fields_model(self->fields));
   settle_now(self);
 }
-
-GtkWidget *kl_generator_panel_new(void) {
-  return g_object_new(KL_TYPE_GENERATOR_PANEL, NULL);
-}

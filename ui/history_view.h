@@ -7,6 +7,5 @@
 #define KL_TYPE_HISTORY_VIEW (kl_history_view_get_type())
 G_DECLARE_FINAL_TYPE(KlHistoryView, kl_history_view, KL, HISTORY_VIEW, AdwBin)
 
-GtkWidget *kl_history_view_new(void);
 /* The project to show; NULL: none. Takes a reference. */
 void kl_history_view_set_project(KlHistoryView *self, KlProject *project);

@@ -392,7 +392,3 @@ static void kl_job_fields_widget_init(KlJobFields *self) {
   g_signal_connect_object(kl_model_list(), "items-changed", G_CALLBACK(models_changed), self,
                           G_CONNECT_SWAPPED);
 }
-
-GtkWidget *kl_job_fields_widget_new(void) {
-  return g_object_new(KL_TYPE_JOB_FIELDS, NULL);
-}

@@ -9,7 +9,7 @@
 G_DECLARE_FINAL_TYPE(KlJobFields, kl_job_fields_widget, KL, JOB_FIELDS, GtkBox)
 
 /* Signals: "changed"; "model" (another model is chosen, or the list has been read). */
-GtkWidget *kl_job_fields_widget_new(void);
+
 /* The chosen model; NULL: none is there (yet). Borrowed until the next "model". */
 const KlModel *kl_job_fields_model(KlJobFields *self);
 /* A picture has no length and no rate. */

@@ -9,6 +9,5 @@
 #define KL_TYPE_LIBRARY_VIEW (kl_library_view_get_type())
 G_DECLARE_FINAL_TYPE(KlLibraryView, kl_library_view, KL, LIBRARY_VIEW, AdwBin)
 
-GtkWidget *kl_library_view_new(void);
 /* Set once. Takes a reference. */
 void kl_library_view_set_library(KlLibraryView *self, KlLibrary *library);

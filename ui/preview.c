@@ -569,7 +569,3 @@ static void kl_preview_init(KlPreview *self) {
   gtk_media_stream_set_loop(GTK_MEDIA_STREAM(self->movie), TRUE);
   update_controls(self);
 }
-
-GtkWidget *kl_preview_new(void) {
-  return g_object_new(KL_TYPE_PREVIEW, NULL);
-}

@@ -10,7 +10,6 @@ G_DECLARE_FINAL_TYPE(KlPreview, kl_preview, KL, PREVIEW, AdwBin)
 
 /* Signal "position" (gint64 frame): the frame on show changed. */
 
-GtkWidget *kl_preview_new(void);
 /* The project to show; NULL: none. Takes a reference. */
 void kl_preview_set_project(KlPreview *self, KlProject *project);
 

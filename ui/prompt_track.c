@@ -397,7 +397,3 @@ static void kl_prompt_track_init(KlPromptTrack *self) {
   g_signal_connect_swapped(negative, "changed", G_CALLBACK(changed), self);
   g_signal_connect_swapped(self->add, "clicked", G_CALLBACK(add_clicked), self);
 }
-
-GtkWidget *kl_prompt_track_new(void) {
-  return g_object_new(KL_TYPE_PROMPT_TRACK, NULL);
-}

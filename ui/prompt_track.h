@@ -9,7 +9,7 @@
 G_DECLARE_FINAL_TYPE(KlPromptTrack, kl_prompt_track, KL, PROMPT_TRACK, GtkBox)
 
 /* Signal "changed". */
-GtkWidget *kl_prompt_track_new(void);
+
 /* NULL: none. Copied. */
 void kl_prompt_track_set_model(KlPromptTrack *self, const KlModel *model);
 /* Whether prompts may change over time (a video). */

@@ -238,7 +238,3 @@ static void kl_queue_view_init(KlQueueView *self) {
   g_action_map_add_action_entries(G_ACTION_MAP(self->actions), ACTIONS, G_N_ELEMENTS(ACTIONS), self);
   gtk_widget_init_template(GTK_WIDGET(self));
 }
-
-GtkWidget *kl_queue_view_new(void) {
-  return g_object_new(KL_TYPE_QUEUE_VIEW, NULL);
-}

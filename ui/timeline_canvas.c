@@ -599,7 +599,3 @@ static void kl_timeline_canvas_init(KlTimelineCanvas *self) {
   gtk_accessible_update_property(GTK_ACCESSIBLE(self), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Timeline"), -1);
   kl_canvas_add_input(self);
 }
-
-GtkWidget *kl_timeline_canvas_new(void) {
-  return g_object_new(KL_TYPE_TIMELINE_CANVAS, NULL);
-}

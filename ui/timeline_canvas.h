@@ -13,7 +13,6 @@
 #define KL_TYPE_TIMELINE_CANVAS (kl_timeline_canvas_get_type())
 G_DECLARE_FINAL_TYPE(KlTimelineCanvas, kl_timeline_canvas, KL, TIMELINE_CANVAS, GtkWidget)
 
-GtkWidget *kl_timeline_canvas_new(void);
 void kl_timeline_canvas_set_project(KlTimelineCanvas *self, KlProject *project);
 
 gint64 kl_timeline_canvas_get_position(KlTimelineCanvas *self);

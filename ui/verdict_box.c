@@ -102,7 +102,3 @@ static void kl_verdict_box_init(KlVerdictBox *self) {
   adw_bin_set_child(ADW_BIN(self), self->box);
   gtk_accessible_update_property(GTK_ACCESSIBLE(icon), GTK_ACCESSIBLE_PROPERTY_LABEL, "", -1);
 }
-
-GtkWidget *kl_verdict_box_new(void) {
-  return g_object_new(KL_TYPE_VERDICT_BOX, NULL);
-}

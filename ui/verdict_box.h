@@ -8,7 +8,7 @@
 G_DECLARE_FINAL_TYPE(KlVerdictBox, kl_verdict_box, KL, VERDICT_BOX, AdwBin)
 
 /* Signal "judged": words and text are those of the newest job. */
-GtkWidget *kl_verdict_box_new(void);
+
 void kl_verdict_box_set_queue(KlVerdictBox *self, KlQueue *queue);
 /* Asks for the verdict of a job; until it comes the old one stays, paler. Copied. */
 void kl_verdict_box_ask(KlVerdictBox *self, const KlJobSpec *job);

@@ -59,7 +59,3 @@ static void kl_welcome_init(KlWelcome *self) {
     gtk_accessible_update_property(GTK_ACCESSIBLE(child), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
   }
 }
-
-GtkWidget *kl_welcome_new(void) {
-  return g_object_new(KL_TYPE_WELCOME, NULL);
-}

@@ -5,5 +5,3 @@
 
 #define KL_TYPE_WELCOME (kl_welcome_get_type())
 G_DECLARE_FINAL_TYPE(KlWelcome, kl_welcome, KL, WELCOME, AdwBin)
-
-GtkWidget *kl_welcome_new(void);

@@ -78,10 +78,6 @@ KlProject *kl_window_get_project(KlWindow *self) {
   return self->project;
 }
 
-void kl_window_restore_job(KlWindow *self, const KlJobSpec *job) {
-  if (self->project) kl_project_page_restore_job(self->page, job);
-}
-
 void kl_window_make(KlWindow *self, const KlJobSpec *job) {
   if (self->project) kl_project_page_make(self->page, job);
 }

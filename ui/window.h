@@ -16,9 +16,7 @@ GtkWidget *kl_window_new(GtkApplication *app, KlLibrary *library, KlQueue *queue
 void kl_window_set_project(KlWindow *self, KlProject *project);
 /* The project that is shown, NULL: the library. Borrowed. */
 KlProject *kl_window_get_project(KlWindow *self);
-/* Puts a job's settings into the generator panel; a project must be shown. */
-void kl_window_restore_job(KlWindow *self, const KlJobSpec *job);
-/* The same, and generates it at once. */
+/* Puts a job's settings into the generator panel and generates it at once; a project must be shown. */
 void kl_window_make(KlWindow *self, const KlJobSpec *job);
 /* A sentence for people that goes away by itself. Any widget inside the window may call it. */
 void kl_window_toast(GtkWidget *inside, const char *text);

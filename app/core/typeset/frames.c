@@ -43,11 +43,6 @@ static double natural(const KlScene *s, double *next) {
   return BEGIN + ENTER + (n ? (n - 1) * NEXT : 0);
 }
 
-double kl_frames_entered(const KlScene *s) {
-  double next;
-  return natural(s, &next);
-}
-
 static int by_order(const void *a, const void *b) {
   return (*(KlGroup *const *)a)->order - (*(KlGroup *const *)b)->order;
 }

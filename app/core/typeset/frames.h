@@ -13,5 +13,3 @@ gint64 kl_frames_count(const KlFrames *f);
 void kl_frames_size(const KlFrames *f, int *width, int *height);
 /* [height, width, 3], borrowed until the next call; quick when asked for in order, any order will do. */
 const guint8 *kl_frames_draw(KlFrames *f, gint64 index);
-/* When everything has entered, in seconds, if there is time enough. */
-double kl_frames_entered(const KlScene *s);

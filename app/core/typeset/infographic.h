@@ -67,8 +67,6 @@ bool kl_infographic_generates(const KlBrief *b, const KlLayout *l);
 
 /* Everything the bytes depend on, as JSON in one line: what outputs carry. A new string. */
 char *kl_infographic_job(const KlInfographicOptions *o);
-/* Whether the JSON is such a job; then brief, layout and the settings inside (any may be NULL), owned by the
- * caller. KL_ERROR_INPUT. */
-bool kl_infographic_is_job(const char *json);
+/* Brief, layout and settings (any may be NULL) inside such a job, owned by the caller. KL_ERROR_INPUT. */
 bool kl_infographic_parse(const char *json, const char *where, KlBrief **brief, KlLayout **layout,
                           KlInfographicOptions *settings, GError **error);

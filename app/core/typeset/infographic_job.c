@@ -34,13 +34,6 @@ char *kl_infographic_job(const KlInfographicOptions *o) {
   return out;
 }
 
-bool kl_infographic_is_job(const char *json) {
-  json_t *root = json_loads(json, 0, NULL);
-  bool is = json_is_object(root) && json_object_get(root, KEY);
-  json_decref(root);
-  return is;
-}
-
 static bool take_settings(const json_t *root, KlInfographicOptions *s) {
   double scale = json_number_value(json_object_get(root, "scale"));
   double seconds = json_number_value(json_object_get(root, "seconds"));
